@@ -1,0 +1,43 @@
+"""A warehouse-native metrics API: definitions in YAML, SQL in the warehouse, answers through typed GraphQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from metrics_api.errors import MetricsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from starlette.applications import Starlette
+
+    from metrics_api.query.metric_query import MetricQuery as MetricQuery
+    from metrics_api.serving.project import Project
+
+__version__ = "0.1.0"
+__all__ = ["MetricsError", "Project", "__version__", "create_app", "load_project"]
+
+
+def load_project(path: str | Path, warehouse: str | None = None) -> Project:
+    """Read and check a folder of definitions; connects to the warehouse at the first query.
+
+    Raises DefinitionError with every problem of every file.
+    """
+    from metrics_api.serving.project import load_project
+
+    return load_project(path, warehouse)
+
+
+def create_app(project: Project) -> Starlette:
+    """The ASGI application that serves a project at `/graphql`."""
+    from metrics_api.web.app import create_app
+
+    return create_app(project)
+
+
+def __getattr__(name: str) -> object:
+    if name == "Project":
+        from metrics_api.serving.project import Project
+
+        return Project
+    raise AttributeError(name)

@@ -1,0 +1,63 @@
+"""From a bound question to a statement: plan, passes, lowering, text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from metrics_api.compile.passes.apply_exclusion import apply_exclusion
+from metrics_api.compile.passes.expand_operators import expand_operators
+from metrics_api.compile.passes.restrict_time import restrict_time
+from metrics_api.compile.strategies import Abilities
+from metrics_api.families import families
+from metrics_api.families.relations import combined
+from metrics_api.plan.fingerprint import fingerprint
+from metrics_api.plan.nodes import Plan
+from metrics_api.query.bind import BoundQuery
+from metrics_api.results import Column
+from metrics_api.sql.dialect import Dialect
+from metrics_api.sql.lower import lower
+from metrics_api.sql.render import render
+
+PASSES = (
+    apply_exclusion,  # first, so that whatever rows a family reads are already those the project counts
+    restrict_time,  # below everything: bounds belong to the scan, or no warehouse prunes
+    expand_operators,  # last: strategies choose among relational forms of what the others have settled
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A compiled question: its text, and how to read what comes back."""
+
+    sql: str
+    fingerprint: str
+    parts: Mapping[str, tuple[Column, ...]]
+    plan: Plan
+    """As planned, before the passes: what `explain` tells."""
+
+
+def plan_of(query: BoundQuery) -> Plan:
+    """What a question means, with no word about any engine."""
+    family = families()[query.metric.type]
+    return combined(family.plan(query), family.columns(query))
+
+
+def rewritten(plan: Plan, dialect: Dialect) -> Plan:
+    """The plan after all passes: relational nodes only."""
+    abilities = Abilities(bitmap_days=dialect.bitmap_days, has_asof=dialect.has_asof)
+    for one in PASSES:
+        plan = one(plan, abilities) if one is expand_operators else one(plan)  # type: ignore[operator,call-arg]
+    return plan
+
+
+def compile_query(query: BoundQuery, dialect: Dialect) -> Statement:
+    """The statement that answers a question on an engine. Raises UnsupportedByEngine, and nothing else."""
+    plan = plan_of(query)
+    mark = fingerprint(plan)
+    text = render(
+        lower(rewritten(plan, dialect), dialect),
+        dialect,
+        comment=f"metrics-api metric={query.metric.name} fingerprint={mark}",
+    )
+    return Statement(text, mark, families()[query.metric.type].columns(query), plan)

@@ -1,0 +1,236 @@
+"""The shared floor of the families: the relational pieces more than one of them is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+from metrics_api.periods import Grain, Offset, Span
+from metrics_api.plan.expr import (
+    TRUE,
+    Agg,
+    Call,
+    Case,
+    Col,
+    Expr,
+    Lit,
+    Over,
+    Type,
+    all_of,
+    any_of,
+    call,
+    columns,
+    instant,
+    integer,
+    text,
+)
+from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Plan, Project, Scan, Sort, Spine, Union, keep
+from metrics_api.query.bind import BoundQuery
+from metrics_api.results import PART, Column, combined_columns
+from metrics_api.semantic.model import Property, Selection, Source
+
+AT, ENTITY, EVENT, EVENT_ID, TIE, PARTITION = "_at", "_entity", "_event", "_event_id", "_tie", "_partition"
+NONE = "(none)"
+
+
+def scan(source: Source, span: Span, needed: Iterable[str], *, entity: str = "user") -> Scan:
+    """The source's rows of a span, with the columns needed (properties, and the `_` names of this module)."""
+    physical: dict[str, Expr] = {AT: Col(source.time)}
+    special = {EVENT: source.event_name, EVENT_ID: source.event_id, TIE: source.tie_breaker}
+    wanted = set(needed) | (set(columns(source.exclude)) if source.exclude is not None else set())
+    if source.partition is not None:
+        physical[PARTITION] = Col(source.partition)
+    for name in sorted(wanted - {AT}):
+        if name == ENTITY:
+            physical[name] = Col(source.identities[entity].column)
+        elif name in special:
+            column = special[name]
+            assert column is not None, name
+            physical[name] = Col(column)
+        else:
+            physical[name] = _property_column(source.properties[name])
+    return Scan(
+        source=source.name,
+        table=source.table,
+        columns=tuple(physical.items()),
+        time=Col(AT),
+        span=span,
+        partition=Col(PARTITION) if source.partition is not None else None,
+        exclude=source.exclude,
+    )
+
+
+def _property_column(of: Property) -> Expr:
+    return Col(of.column) if of.path is None else call("json_text", Col(of.column), text(of.path))
+
+
+def occurrences(
+    query: BoundQuery,
+    selection: Selection,
+    span: Span,
+    projected: Mapping[str, Expr],
+    *,
+    marked: bool = False,
+) -> Plan:
+    """The selection's events of a span that pass the query's filter, under new columns made of properties and `_` names.
+
+    With `marked`, a column `first_copy` tells whether a row counts: of rows with one declared event id only the
+    earliest does (RULES 13).
+    """
+    inputs = []
+    for source in selection.sources:
+        qualifies = any_of(
+            all_of([one.event.match, one.where]) for one in selection.alternatives if one.event.source is source
+        )
+        condition = all_of([qualifies, query.where])
+        read = {name for expr in (condition, *projected.values()) for name in columns(expr)}
+        shown = tuple(projected.items())
+        if not marked:
+            rows: Plan = scan(source, span, read)
+        elif may_repeat(source):
+            rows = _numbered_copies(source, selection, span, read)
+            shown = (*shown, ("first_copy", any_of([call("eq", Col("_copy"), integer(1)), call("is_null", Col(EVENT_ID))])))
+        else:
+            rows = scan(source, span, read)
+            shown = (*shown, ("first_copy", TRUE))
+        inputs.append(Project(Filter(rows, condition), shown))
+    return inputs[0] if len(inputs) == 1 else Union(tuple(inputs))
+
+
+def may_repeat(source: Source) -> bool:
+    """Whether rows of one event id can come twice, as far as the definitions know."""
+    return source.event_id is not None and not source.event_id_unique
+
+
+def _numbered_copies(source: Source, selection: Selection, span: Span, read: set[str]) -> Plan:
+    """The rows, numbered in time within an event id. One id under two event names is two events."""
+    names = {EVENT} if source.event_name is not None else set()
+    rows: Plan = scan(source, span, read | {EVENT_ID} | names)
+    keys = [one.event.key for one in selection.alternatives if one.event.source is source]
+    if names and None not in keys:
+        rows = Filter(rows, Call("in_", (Col(EVENT), *(text(key) for key in dict.fromkeys(keys) if key is not None))))
+    number = Over("row_number", (), tuple(Col(name) for name in (EVENT_ID, *sorted(names))), (Col(AT),))
+    return Named("numbered_events", Project(rows, (*keep(*sorted(read | {EVENT_ID, AT})), ("_copy", number))))
+
+
+# -- time -------------------------------------------------------------------------------------------------------------
+
+
+def local(query: BoundQuery, at: Expr, span: Span) -> Expr:
+    """The wall clock at an instant of the span: the zone's offset added, piecewise where it changes (RULES 7)."""
+    return _piecewise(at, query.calendar.offsets(span), sign=1)
+
+
+def local_date(query: BoundQuery, at: Expr, span: Span) -> Expr:
+    return call("to_date", local(query, at, span))
+
+
+def period(query: BoundQuery, at: Expr, span: Span) -> Expr:
+    """The label of the bucket that holds an instant of the span."""
+    grain = query.grain
+    if grain is Grain.HOUR:
+        offsets = query.calendar.offsets(span)
+        if all(offset.seconds % 3600 == 0 for offset in offsets):
+            return call("trunc_hour", at)
+        pieces = [(offset, call("trunc_hour", _shifted(at, offset.seconds))) for offset in offsets]
+        return _pieces(at, [(offset, _shifted(hour, -offset.seconds)) for offset, hour in pieces])
+    day = local_date(query, at, span)
+    if grain is Grain.DAY:
+        return day
+    return call("trunc_date", day, text(grain.value), integer(query.calendar.week_start.number))
+
+
+def _piecewise(at: Expr, offsets: Sequence[Offset], *, sign: int) -> Expr:
+    return _pieces(at, [(offset, _shifted(at, sign * offset.seconds)) for offset in offsets])
+
+
+def _pieces(at: Expr, pieces: Sequence[tuple[Offset, Expr]]) -> Expr:
+    """Each piece up to the change of offset that follows it."""
+    if len(pieces) == 1:
+        return pieces[0][1]
+    branches = [
+        (call("lt", at, instant(following.start, role="zone_change")), expr)
+        for (_, expr), (following, _) in zip(pieces, pieces[1:], strict=False)
+    ]
+    return Case(tuple(branches), pieces[-1][1])
+
+
+def _shifted(at: Expr, seconds: int) -> Expr:
+    return at if seconds == 0 else call("add_seconds", at, Lit(seconds, Type.INTEGER, role="zone_offset"))
+
+
+# -- entities and breakdowns --------------------------------------------------------------------------------------------
+
+
+def is_known(query: BoundQuery, entity: Expr, kind: str = "user") -> Expr:
+    """Whether an entity is neither null nor empty (RULES 10)."""
+    types = {source.identities[kind].type for source in query.metric.sources}
+    if types <= {Type.INTEGER, Type.NUMBER, Type.DECIMAL}:
+        return call("not_", call("is_null", entity))
+    return call("ne", entity if types == {Type.STRING} else call("to_text", entity), text(""))
+
+
+def labels(query: BoundQuery) -> dict[str, Expr]:
+    """The breakdown columns: the property as a string, `(none)` where it is missing."""
+    return {one.name: call("coalesce", raw_label(one), text(NONE)) for one in query.by}
+
+
+def raw_label(one: Property) -> Expr:
+    return Col(one.name) if one.type is Type.STRING else call("to_text", Col(one.name))
+
+
+# -- answers ----------------------------------------------------------------------------------------------------------
+
+
+def spine(query: BoundQuery) -> Spine:
+    """The range's buckets."""
+    return Spine((("period", query.period_type),), tuple((one.label,) for one in query.periods))
+
+
+def on_every_period(query: BoundQuery, counted: Plan) -> Plan:
+    """The counted rows, joined to every bucket (for every combination of breakdowns that occurs in the range)."""
+    by = tuple(one.name for one in query.by)
+    grid: Plan = spine(query)
+    if by:
+        groups = Named("groups", Aggregate(counted, keep(*by), ()))
+        grid = Join(grid, groups, "cross")
+    return Join(grid, counted, "left", on=tuple((name, name) for name in ("period", *by)))
+
+
+def in_order(query: BoundQuery, rows: Plan) -> Plan:
+    """The rows in the asked order, ties and the rest by bucket and breakdown; one more than the limit, to know."""
+    asked = dict(query.order)
+    rest = {name: False for name in ("period", *(one.name for one in query.by)) if name not in asked}
+    return Sort(rows, (*asked.items(), *rest.items()), query.limit + 1)
+
+
+def combined(parts: Mapping[str, Plan], columns_: Mapping[str, Sequence[Column]]) -> Plan:
+    """All parts as one plan, told apart by a number; the plan itself when there is only one."""
+    if len(parts) == 1:
+        return next(iter(parts.values()))
+    every = combined_columns(columns_)
+    inputs = []
+    for number, (part, plan) in enumerate(parts.items()):
+        own = {column.name for column in columns_[part]}
+        filled = [
+            (name, Col(name) if name in own else Lit(None, type_)) for name, type_ in every.items() if name != PART
+        ]
+        inputs.append(Project(plan, ((PART, integer(number)), *filled)))
+    return Union(tuple(inputs))
+
+
+def count_if(condition: Expr) -> Agg:
+    return Agg("count_rows", (), condition)
+
+
+def quantile(of: Expr, fraction: str, where: Expr | None = None) -> Agg:
+    return Agg("quantile", (of, Lit(Decimal(fraction), Type.NUMBER)), where)
+
+
+def zero_if_missing(name: str) -> Expr:
+    return Call("coalesce", (Col(name), integer(0)))
+
+
+def seconds(of: timedelta) -> int:
+    return int(of.total_seconds())

@@ -1,0 +1,99 @@
+"""A plan as an indented story that follows the data: what is read, what is kept, what is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from metrics_api.plan.expr import Agg, Call, Case, Col, Expr, Lit, Over
+from metrics_api.plan.nodes import (
+    ActiveDays,
+    Aggregate,
+    Filter,
+    Join,
+    Journey,
+    Named,
+    Named_,
+    Plan,
+    Project,
+    Scan,
+    Sort,
+    Spine,
+    Union,
+)
+from metrics_api.plan.walk import children
+
+
+def story(plan: Plan) -> str:
+    """The plan, outermost first; a named step is told once."""
+    told: set[str] = set()
+    return "\n".join(_told(plan, 0, told))
+
+
+def _told(plan: Plan, depth: int, told: set[str]) -> Iterable[str]:
+    indent = "  " * depth
+    yield indent + _line(plan)
+    if isinstance(plan, Named):
+        if plan.name in told:
+            yield f"{indent}  (as above)"
+            return
+        told.add(plan.name)
+    for child in children(plan):
+        yield from _told(child, depth + 1, told)
+
+
+def _line(plan: Plan) -> str:
+    match plan:
+        case Scan():
+            left_out = f", without {say(plan.exclude)}" if plan.exclude else ""
+            return f"read {plan.table} from {plan.span.start} until {plan.span.end} UTC{left_out}"
+        case Filter(where=where):
+            return f"keep where {say(where)}"
+        case Project(columns=columns):
+            return f"as {_columns(columns)}"
+        case Aggregate(keys=keys, aggregates=aggregates):
+            per = f"for each {', '.join(name for name, _ in keys)}" if keys else "over all"
+            return f"{per}: {_columns(aggregates) or 'one row'}"
+        case Join(kind=kind, on=on, asof=asof):
+            pairs = [here if here == there else f"{here} = {there}" for here, there in on]
+            nearest = [f"the latest {asof[2]} before {asof[0]}"] if asof else []
+            return f"{kind} join on {', '.join(pairs + nearest) or 'everything'}"
+        case Union(inputs):
+            return f"all rows of {len(inputs)}"
+        case Spine(columns=columns, rows=rows):
+            return f"{len(rows)} constant rows of {', '.join(name for name, _ in columns)}"
+        case Named(name=name):
+            return f"[{name}]"
+        case Sort(by=by, limit=limit):
+            ordered = ", ".join(f"{name} descending" if descending else name for name, descending in by)
+            return f"in order of {ordered}" + (f", at most {limit}" if limit is not None else "")
+        case ActiveDays(windows=windows, at_least=at_least):
+            lengths = sorted({last - first + 1 for _, first, last in windows})
+            return f"people active (at least {at_least} a day) in {len(windows)} windows of {lengths} days"
+        case Journey(steps=steps, window_seconds=window):
+            names = " -> ".join(name for name, _ in steps)
+            return f"each person's best attempt at {names} within {window} seconds"
+
+
+def _columns(columns: Iterable[Named_]) -> str:
+    return ", ".join(
+        name if isinstance(expr, Col) and expr.name == name else f"{name} = {say(expr)}" for name, expr in columns
+    )
+
+
+def say(expr: Expr) -> str:
+    """An expression, as a person reads it."""
+    match expr:
+        case Col(name):
+            return name
+        case Lit(value):
+            return repr(value) if isinstance(value, str) else "null" if value is None else str(value)
+        case Call(op, args):
+            return f"{op.rstrip('_')}({', '.join(map(say, args))})"
+        case Case(branches, otherwise):
+            told = "; ".join(f"{say(then)} if {say(when)}" for when, then in branches)
+            return f"({told}; else {'null' if otherwise is None else say(otherwise)})"
+        case Agg(op, args, where):
+            kept = f" where {say(where)}" if where is not None else ""
+            return f"{op}({', '.join(map(say, args))}{kept})"
+        case Over(op, args, partition, order):
+            return f"{op}({', '.join(map(say, args))}) over ({', '.join(map(say, (*partition, *order)))})"

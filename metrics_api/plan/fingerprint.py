@@ -1,0 +1,43 @@
+"""A stable name for a computation: the same over processes, and blind to the values of parameters."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+
+from metrics_api.plan.expr import Lit
+from metrics_api.plan.nodes import ActiveDays, Plan, Scan, Spine
+
+
+def fingerprint(plan: Plan) -> str:
+    """Twelve hexadecimal digits. The dates of a range are parameters: two weeks of one metric share a fingerprint."""
+    digest = hashlib.sha256()
+    _feed(plan, digest.update)
+    return digest.hexdigest()[:12]
+
+
+def _feed(value: object, update: Callable[[bytes], object]) -> None:
+    if isinstance(value, Lit) and value.role:
+        update(f"?{value.role}:{value.type}".encode())
+    elif isinstance(value, Spine):
+        update(f"spine{value.columns!r}".encode())
+    elif is_dataclass(value):
+        update(f"({type(value).__name__}".encode())
+        for field in fields(value):
+            part = getattr(value, field.name)
+            if isinstance(value, Scan) and field.name == "span":
+                continue
+            if isinstance(value, ActiveDays) and field.name == "windows":
+                part = max((last - first + 1 for _, first, last in value.windows), default=0)
+            _feed(part, update)
+        update(b")")
+    elif isinstance(value, tuple):
+        update(b"[")
+        for one in value:
+            _feed(one, update)
+        update(b"]")
+    elif isinstance(value, frozenset):
+        update(repr(sorted(value)).encode())
+    else:
+        update(f"{type(value).__name__}:{value},".encode())

@@ -1,0 +1,173 @@
+"""Plans: nine relational nodes and the logical operators, all frozen; what is done with them lives elsewhere.
+
+A logical operator says *what* is needed (`Journey`: ordered steps within a window); `compile.strategies` says *how*,
+as the engine's dialect names it. Limits: 12 nodes, 6 logical operators (RULES 34).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal, TypeAlias
+
+from metrics_api.periods import Span
+from metrics_api.plan.expr import Col, Expr, Type
+
+Named_: TypeAlias = tuple[str, Expr]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """The rows of one table, under the source's own names. `span` bounds the time column, half-open.
+
+    `time`, `partition` and `exclude` are read by the passes, so that no family can forget them.
+    """
+
+    source: str
+    table: str
+    columns: tuple[Named_, ...]
+    time: Expr
+    span: Span
+    partition: Expr | None = None
+    exclude: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """The rows for which `where` is true."""
+
+    input: Plan
+    where: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Each row under new columns."""
+
+    input: Plan
+    columns: tuple[Named_, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """One row for each combination of the keys; without keys exactly one."""
+
+    input: Plan
+    keys: tuple[Named_, ...]
+    aggregates: tuple[Named_, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Rows side by side. `on` pairs columns; `asof` adds (left, `>=` or `>`, right): the latest such right row.
+
+    Columns of both sides keep their names, which must differ, but for the pairs of `on` of equal name (kept once).
+    `where` is a further condition of an inner join.
+    """
+
+    left: Plan
+    right: Plan
+    kind: Literal["inner", "left", "cross", "asof"]
+    on: tuple[tuple[str, str], ...] = ()
+    asof: tuple[str, Literal["ge", "gt"], str] | None = None
+    where: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    """The rows of all inputs, which have the same columns in the same order."""
+
+    inputs: tuple[Plan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spine:
+    """Constant rows: the buckets of a range, with whatever a bucket needs to know."""
+
+    columns: tuple[tuple[str, Type], ...]
+    rows: tuple[tuple[date | datetime | int | str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A step with a name that an analyst recognises: a common table expression."""
+
+    name: str
+    input: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """Rows in order, at most `limit` of them."""
+
+    input: Plan
+    by: tuple[tuple[str, bool], ...]
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveDays:
+    """Logical: for each window of days, how many entities were active on at least one of them.
+
+    `input` has `day` (an integer, days since `origin`), `entity` and the keys; at least `at_least` rows make a day
+    active. `windows` are (label, first day, last day), inclusive. Columns: period, keys, users; no row for nobody.
+    """
+
+    input: Plan
+    keys: tuple[str, ...]
+    windows: tuple[tuple[date | datetime, int, int], ...]
+    at_least: int = 1
+    label_type: Type = Type.DATE
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """Logical: each entity's best attempt at ordered steps within a window from its entry.
+
+    `input` has `entity`, `at` (unless `tie` is None, also `tie`) and the labels; `steps` are conditions on it, the
+    first being the entry. Best: the deepest, then earliest completed, then latest entered (RULES 24, 25). `strict`:
+    two steps can match one event, so an event may only follow another that is strictly earlier by (at, tie).
+    Columns: entity, at_1 .. at_n (null when not reached; exact for the middle steps only with `times`), the labels
+    (the first that is not null over the attempt's steps, else "(none)").
+    """
+
+    input: Plan
+    steps: tuple[tuple[str, Expr], ...]
+    window_seconds: int
+    strict: bool = False
+    tie: bool = False
+    once_per_entity: bool = False
+    times: bool = False
+    labels: tuple[str, ...] = ()
+
+
+Plan: TypeAlias = (
+    Scan | Filter | Project | Aggregate | Join | Union | Spine | Named | Sort | ActiveDays | Journey
+)
+
+
+def output(plan: Plan) -> tuple[str, ...]:
+    """The names of a plan's columns, in order."""
+    match plan:
+        case Scan(columns=columns) | Project(columns=columns):
+            return tuple(name for name, _ in columns)
+        case Spine(columns=typed):
+            return tuple(name for name, _ in typed)
+        case Aggregate(keys=keys, aggregates=aggregates):
+            return tuple(name for name, _ in (*keys, *aggregates))
+        case Filter(input=source) | Named(input=source) | Sort(input=source):
+            return output(source)
+        case Join(left, right, on=on):
+            shared = {there for here, there in on if here == there}
+            return (*output(left), *(name for name in output(right) if name not in shared))
+        case Union(inputs):
+            return output(inputs[0])
+        case ActiveDays(keys=keys):
+            return ("period", *keys, "users")
+        case Journey(steps=steps, labels=labels):
+            return ("entity", *(f"at_{k}" for k in range(1, len(steps) + 1)), *labels)
+
+
+def keep(*names: str) -> tuple[Named_, ...]:
+    """Columns passed on under their own names."""
+    return tuple((name, Col(name)) for name in names)

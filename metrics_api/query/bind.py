@@ -1,0 +1,322 @@
+"""From a question to a definite one: objects for names, dates for words. Validity ends here.
+
+`bind` is the last to refuse a user's input; whatever fails later is our bug or the engine's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from metrics_api.errors import Code, Problem, QueryError, did_you_mean
+from metrics_api.periods import DAY, MICROSECOND, Calendar, Duration, Grain, Period, Span, add_months, is_timezone
+from metrics_api.plan.expr import Call, Expr, Lit, Type, Value, all_of, any_of, call, negated
+from metrics_api.query.limits import Limits
+from metrics_api.query.metric_query import (
+    OPERATORS,
+    AllOf,
+    AnyOf,
+    Between,
+    Comparison,
+    Condition,
+    Last,
+    MetricQuery,
+    NotOf,
+    Written,
+)
+from metrics_api.semantic.expressions import ConditionError, compared, parse_condition, property_value
+from metrics_api.semantic.model import Metric, Property, SemanticModel
+
+if TYPE_CHECKING:
+    from metrics_api.query.family import Family, Measure
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class BoundQuery:
+    """A question with objects instead of names. `first` and `last` are the inclusive dates of whole buckets."""
+
+    metric: Metric
+    model: SemanticModel
+    calendar: Calendar
+    first: date
+    last: date
+    grain: Grain
+    by: tuple[Property, ...]
+    where: Expr | None
+    measures: tuple[Measure, ...]
+    parts: tuple[str, ...]
+    within: Duration | None
+    order: tuple[tuple[str, bool], ...]
+    limit: int
+    as_of: datetime
+    data_through: datetime
+
+    @property
+    def periods(self) -> tuple[Period, ...]:
+        return self.calendar.periods(self.first, self.last, self.grain)
+
+    @property
+    def period_type(self) -> Type:
+        return Type.TIMESTAMP if self.grain is Grain.HOUR else Type.DATE
+
+    @property
+    def span(self) -> Span:
+        """The range in instants, but nothing later than the data reaches: an event from the future never counts."""
+        return self.clipped(self.calendar.span(self.first, self.last))
+
+    def clipped(self, span: Span) -> Span:
+        return Span(span.start, max(span.start, min(span.end, self.data_through + MICROSECOND)))
+
+    def known_through(self, data_through: datetime) -> BoundQuery:
+        """The same question, once it is known how far the data reaches."""
+        return replace(self, data_through=min(data_through, self.as_of))
+
+
+def bind(
+    query: MetricQuery,
+    model: SemanticModel,
+    families: Mapping[str, Family],
+    *,
+    now: datetime,
+    limits: Limits,
+) -> BoundQuery:
+    """The definite question; raises QueryError with every problem found. `now` is naive UTC."""
+    return _Binder(query, model, families, now, limits).bound()
+
+
+class _Binder:
+    def __init__(
+        self,
+        query: MetricQuery,
+        model: SemanticModel,
+        families: Mapping[str, Family],
+        now: datetime,
+        limits: Limits,
+    ) -> None:
+        self.query, self.model, self.limits = query, model, limits
+        self.problems: list[Problem] = []
+        metric = model.metrics.get(query.metric)
+        if metric is None:
+            fix = did_you_mean(query.metric, model.metrics, what="metrics")
+            raise QueryError(Problem(f"there is no metric `{query.metric}`", fix=fix, code=Code.UNKNOWN_NAME))
+        self.metric = metric
+        self.family = families[metric.type]
+        self.as_of = query.as_of or model.as_of or now
+        self.properties = {
+            name: one
+            for name, one in metric.sources[0].properties.items()
+            if all(
+                name in source.properties and source.properties[name].type is one.type for source in metric.sources[1:]
+            )
+        }
+
+    def bound(self) -> BoundQuery:
+        query = self.query
+        calendar = self.calendar()
+        grain = query.grain or Grain.DAY
+        first, last = self.dates(calendar)
+        if first > last:
+            self.problem(f"the range ends ({last}) before it begins ({first})", "Swap `from` and `to`.")
+        elif not date(1900, 1, 1) <= first <= last <= date(2200, 1, 1):
+            self.problem(f"the range {first} to {last} leaves the years 1900 to 2199")
+        elif (count := calendar.count(first, last, grain)) > self.limits.buckets:
+            self.problem(
+                f"{first} to {last} by {grain} is about {count:,} buckets; at most {self.limits.buckets:,} are answered",
+                "Ask for a coarser grain or a shorter range.",
+                code=Code.LIMIT_EXCEEDED,
+            )
+        else:
+            first, last = calendar.widen(first, last, grain)
+        bound = BoundQuery(
+            metric=self.metric,
+            model=self.model,
+            calendar=calendar,
+            first=first,
+            last=last,
+            grain=grain,
+            by=self.breakdowns(),
+            where=self.filters(),
+            measures=self.measures(),
+            parts=self.parts(),
+            within=query.within,
+            order=query.order,
+            limit=self.row_limit(),
+            as_of=self.as_of,
+            data_through=self.as_of,
+        )
+        if not self.problems:
+            self.check_columns(bound)
+        if self.problems:
+            raise QueryError(self.problems)
+        self.family.check(bound)
+        return bound
+
+    def problem(self, message: str, fix: str | None = None, code: Code = Code.QUERY_INVALID) -> None:
+        self.problems.append(Problem(f"{self.metric.name}: {message}", fix=fix, code=code))
+
+    def calendar(self) -> Calendar:
+        zone = self.query.timezone
+        if zone is None:
+            return self.model.calendar
+        if not is_timezone(zone):
+            from zoneinfo import available_timezones
+
+            self.problem(f"there is no time zone `{zone}`", did_you_mean(zone, available_timezones(), what="zones"))
+            return self.model.calendar
+        return replace(self.model.calendar, timezone=zone)
+
+    def dates(self, calendar: Calendar) -> tuple[date, date]:
+        today = calendar.local_date(self.as_of)
+        match self.query.time or Last(self.model.project.default_range):
+            case Between(first, last):
+                return first, today if last is None else last
+            case Last(duration, exclude_current):
+                if not duration.is_whole_days:
+                    self.problem(f"`last {duration}` is shorter than a day", "Ask for days, with `grain: hour`.")
+                    return today, today
+                return _last_units(calendar, today, duration, exclude_current=exclude_current)
+
+    def breakdowns(self) -> tuple[Property, ...]:
+        by = self.query.by
+        for repeated in sorted({name for name in by if by.count(name) > 1}):
+            self.problem(f"`{repeated}` is asked for twice in `by`")
+        if len(by) > self.limits.breakdowns:
+            self.problem(
+                f"{len(by)} breakdowns; at most {self.limits.breakdowns} are answered", code=Code.LIMIT_EXCEEDED
+            )
+        return tuple(found for name in by if (found := self.property(name, "break down by")))
+
+    def property(self, name: str, verb: str) -> Property | None:
+        found = self.properties.get(name)
+        if found is None:
+            fix = did_you_mean(name, self.properties, what="properties")
+            self.problem(f"there is no property `{name}` to {verb}", fix, Code.UNKNOWN_NAME)
+        return found
+
+    def measures(self) -> tuple[Measure, ...]:
+        found = []
+        for name in dict.fromkeys(self.query.measures or self.family.default_measures):
+            measure = self.family.measure(self.metric, name)
+            if measure is None:
+                offered = [one.name for one in self.family.measures(self.metric)]
+                fix = did_you_mean(name, offered, what="measures")
+                self.problem(f"there is no measure `{name}` on this {self.metric.type} metric", fix, Code.UNKNOWN_NAME)
+            else:
+                found.append(measure)
+        return tuple(found)
+
+    def parts(self) -> tuple[str, ...]:
+        wanted = self.query.parts or self.family.parts[:1]
+        for name in wanted:
+            if name not in self.family.parts:
+                fix = did_you_mean(name, self.family.parts, what="parts")
+                self.problem(f"a {self.metric.type} metric has no part `{name}`", fix)
+        return tuple(dict.fromkeys(wanted))
+
+    def row_limit(self) -> int:
+        wanted = self.query.limit
+        if wanted is None:
+            return self.limits.rows
+        if not 1 <= wanted <= self.limits.most_rows:
+            self.problem(
+                f"a limit of {wanted} rows; it can be 1 to {self.limits.most_rows:,}", code=Code.LIMIT_EXCEEDED
+            )
+        return wanted
+
+    def check_columns(self, bound: BoundQuery) -> None:
+        rows = self.family.columns(bound)[bound.parts[0]]
+        names = [column.name for column in rows]
+        for clash in sorted({name for name in names if names.count(name) > 1}):
+            self.problem(f"the column `{clash}` would appear twice", "Rename the property: `other_name: {column: ...}`.")
+        for name, _ in bound.order:
+            if name not in names:
+                self.problem(f"cannot order by `{name}`", did_you_mean(name, names, what="columns"))
+
+    # -- filters ------------------------------------------------------------------------------------------------------
+
+    def filters(self) -> Expr | None:
+        try:
+            return self.condition(self.query.where) if self.query.where is not None else None
+        except ConditionError as error:
+            self.problem(f"where: {error.message}", error.fix)
+            return None
+
+    def condition(self, condition: Condition) -> Expr:
+        match condition:
+            case Written(text):
+                return parse_condition(text, {name: one.type for name, one in self.properties.items()})
+            case AllOf(conditions):
+                return all_of([self.condition(one) for one in conditions])
+            case AnyOf(conditions):
+                return any_of([self.condition(one) for one in conditions])
+            case NotOf(inner):
+                return negated(self.condition(inner))
+            case Comparison():
+                return self.comparison(condition)
+
+    def comparison(self, asked: Comparison) -> Expr:
+        found = self.properties.get(asked.property)
+        if found is None:
+            fix = did_you_mean(asked.property, self.properties, what="properties")
+            raise ConditionError(f"`{asked.property}` is not a declared property", fix)
+        if asked.op not in OPERATORS:
+            raise ConditionError(f"there is no operator `{asked.op}`", did_you_mean(asked.op, OPERATORS, what="operators"))
+        column = property_value(found.name, found.type)
+        if asked.op == "is_null":
+            missing = call("is_null", column)
+            return missing if asked.values != (False,) else call("not_", missing)
+        if len(asked.values) > self.limits.choices:
+            raise ConditionError(f"`{found.name}`: {len(asked.values):,} choices; at most {self.limits.choices:,} are read")
+        values = [_fitting(value, found) for value in asked.values]
+        if asked.op in ("in", "not_in"):
+            if not values:
+                raise ConditionError(f"`{found.name}`: an empty list to choose from")
+            chosen = Call("in_", (column, *values))
+            return chosen if asked.op == "in" else negated(chosen)
+        if len(values) != 1:
+            raise ConditionError(f"`{found.name}`: `{asked.op}` compares with one value")
+        if asked.op == "ne":
+            return any_of([call("ne", column, values[0]), call("is_null", column)])
+        if asked.op == "like" and found.type is not Type.STRING:
+            raise ConditionError(f"`{found.name}` is a {found.type}; `like` compares strings")
+        return compared(asked.op, column, values[0])
+
+
+def _fitting(value: Value, of: Property) -> Lit:
+    """The value as a constant of the property's type; raises ConditionError when it is of another."""
+    fits: dict[Type, Callable[[Value], bool]] = {
+        Type.STRING: lambda one: isinstance(one, str),
+        Type.BOOLEAN: lambda one: isinstance(one, bool),
+        Type.DATE: lambda one: isinstance(one, date) and not isinstance(one, datetime),
+        Type.TIMESTAMP: lambda one: isinstance(one, datetime),
+    }
+    if of.type in (Type.DATE, Type.TIMESTAMP) and isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            raise ConditionError(f"`{of.name}` is a {of.type}; `{value}` is not", "Write it as `2026-01-31`.") from None
+        value = moment.date() if of.type is Type.DATE else moment.replace(tzinfo=None)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124
+    if not (is_number and abs(value) != float("inf") if of.type.is_numeric else fits[of.type](value)):  # type: ignore[arg-type]
+        shown = "null" if value is None else repr(value)
+        remedy = f"Use `is_null: {{{of.name}}}`." if value is None else f"Write a {of.type}."
+        raise ConditionError(f"`{of.name}` is a {of.type}; it cannot be compared with {shown}", remedy)
+    return Lit(value, of.type)
+
+
+def _last_units(calendar: Calendar, today: date, duration: Duration, *, exclude_current: bool) -> tuple[date, date]:
+    grain = Grain(duration.unit)
+    current = calendar.floor(today, grain)
+    if exclude_current:
+        current = calendar.floor(current - DAY, grain)
+    if grain is Grain.DAY:
+        first = current - (duration.n - 1) * DAY
+    elif grain is Grain.WEEK:
+        first = current - (duration.n - 1) * 7 * DAY
+    else:
+        first = add_months(current, -(duration.n - 1) * grain.months)
+    return first, calendar.next(current, grain) - DAY

@@ -1,0 +1,67 @@
+"""What a metric family is: one record, from which the loader, the schema, the compiler and the API all follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from metrics_api.definitions.base import MetricDefinition
+from metrics_api.plan.expr import Type
+from metrics_api.plan.nodes import Plan
+from metrics_api.query.bind import BoundQuery
+from metrics_api.results import Column
+from metrics_api.semantic.model import Metric, Selection
+from metrics_api.semantic.resolve import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Something a family can compute beside its fixed columns: `users`, `per_user_p90`, `sum_minutes`.
+
+    `of` is what is computed (`total`, `users`, `per_user`, a property aggregate), `measured` and `fraction` say of
+    which property and at which percentile.
+    """
+
+    name: str
+    of: str
+    type: Type
+    measured: str | None = None
+    fraction: str | None = None
+    description: str = ""
+
+    @property
+    def is_count(self) -> bool:
+        """Counts are 0 where nothing happened; everything else is null."""
+        return self.of in ("total", "users")
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A metric family. `definition` is what people write, `resolve` makes the family's spec of it, `plan` the rest."""
+
+    definition: type[MetricDefinition]
+    shape: Literal["series", "funnel"]
+    parts: tuple[str, ...]
+    """What can be answered; the first is the default."""
+    resolve: Callable[[Any, Scope], Any]
+    selections: Callable[[Any], tuple[Selection, ...]]
+    is_engagement: Callable[[Any], bool]
+    measures: Callable[[Metric], tuple[Measure, ...]]
+    """The measures offered, in order; percentiles that follow a pattern (`per_user_p90`) beside them by `measure`."""
+    measure: Callable[[Metric, str], Measure | None]
+    default_measures: tuple[str, ...]
+    columns: Callable[[BoundQuery], Mapping[str, tuple[Column, ...]]]
+    plan: Callable[[BoundQuery], Mapping[str, Plan]]
+    """One plan for each selected part, with the columns that `columns` says, but for those added after the warehouse."""
+    conventions: Callable[[Metric], tuple[str, ...]]
+    example: str
+    """A definition in YAML, read by the docs and by tests."""
+    check: Callable[[BoundQuery], None] = lambda query: None
+    """Refuses (QueryError) what this family cannot answer."""
+    per_entity: Callable[[BoundQuery], Plan] | None = None
+    """A face: (entity, value) over the range, for whoever composes metrics."""
+
+    @property
+    def type(self) -> str:
+        return self.definition.metric_type()

@@ -1,0 +1,17 @@
+"""How much one question may ask for. Beyond a limit the answer is a clear refusal, not a slow warehouse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    buckets: int = 10_000
+    """Buckets of one series."""
+    rows: int = 10_000
+    """Rows of one answer, beyond which it is cut and says `truncated`; a query may ask for up to `most_rows`."""
+    most_rows: int = 50_000
+    breakdowns: int = 5
+    choices: int = 1_000
+    """Values in one `in` filter."""

@@ -1,0 +1,83 @@
+"""A question as it is asked, by name. Frozen and hashable: it is the first half of every cache key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TypeAlias
+
+from metrics_api.periods import Duration, Grain
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Inclusive local dates; an open end is as-of's own date."""
+
+    first: date
+    last: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The last units up to and including the one that holds as-of (which is not complete yet), or without it."""
+
+    duration: Duration
+    exclude_current: bool = False
+
+
+TimeRange: TypeAlias = Between | Last
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A property against values, as typed inputs have it: `op` is one of `OPERATORS`."""
+
+    property: str
+    op: str
+    values: tuple[str | int | float | bool | date | datetime | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotOf:
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A short SQL condition over properties, as in the YAML."""
+
+    text: str
+
+
+Condition: TypeAlias = Comparison | AllOf | AnyOf | NotOf | Written
+OPERATORS = ("eq", "ne", "in", "not_in", "lt", "le", "gt", "ge", "is_null", "like")
+
+
+@dataclass(frozen=True, slots=True)
+class MetricQuery:
+    """One metric, asked. Empty fields take the project's and the family's defaults."""
+
+    metric: str
+    time: TimeRange | None = None
+    grain: Grain | None = None
+    by: tuple[str, ...] = ()
+    where: Condition | None = None
+    measures: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    within: Duration | None = None
+    order: tuple[tuple[str, bool], ...] = ()
+    """(column, descending), over the rows."""
+    limit: int | None = None
+    timezone: str | None = None
+    as_of: datetime | None = None
+    """Answer as if it were then (naive UTC): no event after it counts."""

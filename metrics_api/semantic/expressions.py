@@ -1,0 +1,307 @@
+"""A person's short SQL condition, through an allow-list, to a plan expression.
+
+Conditions are two-valued (RULES 11): a comparison with a missing value is false, `!=` holds for one, and `not` is true
+of everything that is not true. sqlglot parses; what is not listed here is refused, with what is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+
+import sqlglot
+from sqlglot import exp
+
+from metrics_api.errors import did_you_mean
+from metrics_api.plan.expr import Call, Col, Expr, Lit, Type, all_of, any_of, call, negated
+
+MAX_LENGTH = 4_000
+MAX_DEPTH = 40
+
+_FUNCTIONS = ("abs", "coalesce", "lower")
+_COMPARISONS: dict[type[exp.Expression], str] = {
+    exp.EQ: "eq", exp.GT: "gt", exp.GTE: "ge", exp.LT: "lt", exp.LTE: "le",
+}
+_MIRRORED = {"eq": "eq", "gt": "lt", "ge": "le", "lt": "gt", "le": "ge"}
+_ARITHMETIC: dict[type[exp.Expression], str] = {
+    exp.Add: "add", exp.Sub: "sub", exp.Mul: "mul", exp.Div: "divide", exp.Mod: "mod",
+}
+
+
+class ConditionError(ValueError):
+    """What is wrong with a condition, and the remedy; the caller adds the place."""
+
+    def __init__(self, message: str, fix: str | None = None) -> None:
+        super().__init__(message)
+        self.message, self.fix = message, fix
+
+
+Typed = tuple[Expr, Type]
+LARGEST = Decimal("1.7976931348623157e308")
+
+
+def property_value(name: str, type_: Type) -> Expr:
+    """A property as conditions see it: NaN and infinities count as missing (RULES 12)."""
+    return call("finite", Col(name)) if type_ is Type.NUMBER else Col(name)
+
+
+def compared(op: str, left: Expr, right: Expr) -> Expr:
+    """A comparison in which what is not finite is missing.
+
+    With a constant the column stays bare, so that a warehouse can skip data by it: of NaN and the infinities, which
+    sort at the ends, one more bound leaves out those that the constant does not.
+    """
+    bare = _bare(left)
+    if bare is left or not isinstance(right, Lit):
+        return call(op, left, right)
+    beyond = {"gt": ("le", LARGEST), "ge": ("le", LARGEST), "lt": ("ge", -LARGEST), "le": ("ge", -LARGEST)}.get(op)
+    bounds = [call(op, bare, right)]
+    if beyond:
+        bounds.append(call(beyond[0], bare, Lit(beyond[1], Type.NUMBER)))
+    return all_of(bounds)
+
+
+def _bare(value: Expr) -> Expr:
+    return value.args[0] if isinstance(value, Call) and value.op == "finite" else value
+
+
+def parse_condition(text: str, properties: Mapping[str, Type]) -> Expr:
+    """The condition as a plan expression over the named properties; raises ConditionError."""
+    tree = _parse(text)
+    return _Reader(properties).condition(tree)
+
+
+@lru_cache(maxsize=2_048)
+def _parse(text: str) -> exp.Expression:
+    if len(text) > MAX_LENGTH:
+        raise ConditionError(f"the condition is {len(text)} characters long; at most {MAX_LENGTH} are read")
+    try:
+        trees = sqlglot.parse(text)
+    except (sqlglot.errors.SqlglotError, RecursionError, ValueError) as error:
+        errors = getattr(error, "errors", None)
+        detail = errors[0]["description"].rstrip(".") if errors else "it cannot be read"
+        raise ConditionError(
+            f"`{text}` is not a condition: {detail}", "Write a comparison, such as `minutes >= 3`."
+        ) from None
+    if len(trees) != 1 or trees[0] is None:
+        raise ConditionError(f"`{text}` is not one condition", "Write a comparison, such as `minutes >= 3`.")
+    return trees[0]
+
+
+class _Reader:
+    def __init__(self, properties: Mapping[str, Type]) -> None:
+        self.properties = properties
+        self.depth = 0
+
+    def condition(self, tree: exp.Expression) -> Expr:
+        """A two-valued condition: true, or not."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise ConditionError(f"the condition is nested more than {MAX_DEPTH} deep", "Write it flatter.")
+        try:
+            return self._condition(tree)
+        finally:
+            self.depth -= 1
+
+    def _condition(self, tree: exp.Expression) -> Expr:
+        match tree:
+            case exp.Paren():
+                return self.condition(tree.this)
+            case exp.And() | exp.Or():
+                parts = [self.condition(part) for part in tree.flatten()]
+                return all_of(parts) if isinstance(tree, exp.And) else any_of(parts)
+            case exp.Not():
+                return self.negation(tree.this)
+            case exp.NEQ():
+                return self.different(*self.pair(tree))
+            case exp.EQ() | exp.GT() | exp.GTE() | exp.LT() | exp.LTE():
+                op = _COMPARISONS[type(tree)]
+                turned = isinstance(tree.this.unnest(), exp.Literal)  # `3 <= minutes` is read as `minutes >= 3`.
+                return compared(_MIRRORED[op] if turned else op, *self.pair(tree))
+            case exp.In():
+                return self.membership(tree)
+            case exp.Between():
+                value = self.value(tree.this)
+                low, high = (self.same_type(value, self.value(tree.args[key]), tree) for key in ("low", "high"))
+                return all_of([compared("ge", value[0], low), compared("le", value[0], high)])
+            case exp.Is():
+                return self.identity_test(tree)
+            case exp.Like() | exp.ILike():
+                return self.pattern(tree)
+            case exp.Boolean():
+                return Lit(tree.this, Type.BOOLEAN)
+            case exp.Column():
+                value, type_ = self.value(tree)
+                if type_ is not Type.BOOLEAN:
+                    raise ConditionError(
+                        f"`{tree.sql()}` is a {type_}, not a condition", f"Compare it, such as `{tree.sql()} = ...`."
+                    )
+                return call("eq", value, Lit(True, Type.BOOLEAN))
+        raise self.refusal(tree)
+
+    def negation(self, tree: exp.Expression) -> Expr:
+        inner = tree.unnest()
+        if isinstance(inner, exp.Is) and isinstance(inner.expression, exp.Null):
+            return call("not_", self.identity_test(inner))
+        return negated(self.condition(inner))
+
+    def different(self, left: Expr, right: Expr) -> Expr:
+        """`!=` holds for a missing value, unless both are missing."""
+        unlike = call("ne", left, right)
+        if isinstance(right, Lit):
+            return any_of([unlike, call("is_null", left)])
+        one_missing = any_of(
+            [
+                all_of([call("is_null", a), call("not_", call("is_null", b))])
+                for a, b in ((left, right), (right, left))
+            ]
+        )
+        return any_of([unlike, one_missing])
+
+    def membership(self, tree: exp.In) -> Expr:
+        if tree.args.get("query") is not None or tree.args.get("unnest") is not None:
+            raise self.refusal(tree.args.get("query") or tree)
+        value = self.value(tree.this)
+        choices = [self.same_type(value, self.value(one), tree) for one in tree.expressions]
+        if not choices:
+            raise ConditionError(f"`{tree.sql()}` names nothing to choose from", "Write `in ('a', 'b')`.")
+        return Call("in_", (_bare(value[0]) if all(isinstance(one, Lit) for one in choices) else value[0], *choices))
+
+    def identity_test(self, tree: exp.Is) -> Expr:
+        match tree.expression:
+            case exp.Null():
+                return call("is_null", self.value(tree.this)[0])
+            case exp.Boolean() as wanted:
+                return call("eq", self.value(tree.this)[0], Lit(wanted.this, Type.BOOLEAN))
+        raise self.refusal(tree)
+
+    def pattern(self, tree: exp.Like | exp.ILike) -> Expr:
+        value, type_ = self.value(tree.this)
+        pattern = tree.expression
+        if type_ is not Type.STRING or not (isinstance(pattern, exp.Literal) and pattern.is_string):
+            raise ConditionError(f"`{tree.sql()}`: `like` compares a string property with a quoted pattern")
+        if "\\" in pattern.this:
+            raise ConditionError(f"`{tree.sql()}`: a backslash in a pattern means different things on different engines")
+        if isinstance(tree, exp.ILike):
+            return call("like", call("lower", value), Lit(pattern.this.lower(), Type.STRING))
+        return call("like", value, Lit(pattern.this, Type.STRING))
+
+    # -- values -------------------------------------------------------------------------------------------------------
+
+    def pair(self, tree: exp.Expression) -> tuple[Expr, Expr]:
+        left, right = self.value(tree.this), self.value(tree.expression)
+        if isinstance(left[0], Lit) and not isinstance(right[0], Lit):
+            return right[0], self.same_type(right, left, tree)
+        return left[0], self.same_type(left, right, tree)
+
+    def same_type(self, of: Typed, value: Typed, tree: exp.Expression) -> Expr:
+        """The value, fit to be compared with something of that type."""
+        (expr, type_), wanted = value, of[1]
+        if isinstance(expr, Lit) and expr.value is None:
+            raise ConditionError(f"`{tree.sql()}` compares with null, which is never true", "Write `is null`.")
+        if type_ is wanted or (type_.is_numeric and wanted.is_numeric):
+            return expr
+        if isinstance(expr, Lit) and isinstance(expr.value, str) and wanted in (Type.TIMESTAMP, Type.DATE):
+            return self.moment(expr.value, wanted)
+        bare = _bare(of[0])
+        shown = bare.name if isinstance(bare, Col) else "the left side"
+        raise ConditionError(
+            f"`{tree.sql()}` compares `{shown}`, a {wanted}, with a {type_}", f"Write a {wanted} on the other side."
+        )
+
+    def moment(self, text: str, wanted: Type) -> Lit:
+        try:
+            parsed = datetime.fromisoformat(text)
+        except ValueError:
+            raise ConditionError(f"`{text}` is not a {wanted}", "Write it as `2026-01-31` or `2026-01-31 09:00:00`.") from None
+        if parsed.tzinfo is not None:
+            raise ConditionError(f"`{text}` names a time zone", "Write the UTC time without an offset.")
+        value: date = parsed.date() if wanted is Type.DATE else parsed
+        return Lit(value, wanted)
+
+    def value(self, tree: exp.Expression) -> Typed:
+        match tree:
+            case exp.Paren():
+                return self.value(tree.this)
+            case exp.Column():
+                return self.column(tree)
+            case exp.Literal():
+                return (Lit(tree.this, Type.STRING), Type.STRING) if tree.is_string else self.number(tree.this)
+            case exp.Boolean():
+                return Lit(tree.this, Type.BOOLEAN), Type.BOOLEAN
+            case exp.Null():
+                return Lit(None, Type.STRING), Type.STRING
+            case exp.Neg():
+                expr, type_ = self.numeric(tree.this)
+                if isinstance(expr, Lit) and isinstance(expr.value, int | float | Decimal):
+                    return Lit(-expr.value, type_), type_
+                return call("neg", expr), type_
+            case exp.Cast() if isinstance(tree.this, exp.Literal) and tree.this.is_string:
+                wanted = {"DATE": Type.DATE, "TIMESTAMP": Type.TIMESTAMP}.get(tree.to.sql())
+                if wanted:
+                    return self.moment(tree.this.this, wanted), wanted
+            case exp.Add() | exp.Sub() | exp.Mul() | exp.Div() | exp.Mod():
+                (left, left_type), (right, right_type) = self.numeric(tree.this), self.numeric(tree.expression)
+                both_whole = left_type is right_type is Type.INTEGER and not isinstance(tree, exp.Div)
+                return call(_ARITHMETIC[type(tree)], left, right), Type.INTEGER if both_whole else Type.NUMBER
+            case exp.Lower() | exp.Abs() | exp.Coalesce():
+                return self.function(tree)
+        raise self.refusal(tree)
+
+    def numeric(self, tree: exp.Expression) -> Typed:
+        expr, type_ = self.value(tree)
+        if not type_.is_numeric:
+            raise ConditionError(f"`{tree.sql()}` is a {type_}; arithmetic needs numbers")
+        return expr, type_
+
+    def number(self, text: str) -> Typed:
+        if text.isdigit():
+            return Lit(int(text), Type.INTEGER), Type.INTEGER
+        try:
+            return Lit(Decimal(text), Type.NUMBER), Type.NUMBER
+        except ArithmeticError:
+            raise ConditionError(f"`{text}` is not a number") from None
+
+    def column(self, tree: exp.Column) -> Typed:
+        name = ".".join(part.name for part in tree.parts)
+        if name not in self.properties:
+            raise ConditionError(
+                f"`{name}` is not a declared property", did_you_mean(name, self.properties, what="properties")
+            )
+        return property_value(name, self.properties[name]), self.properties[name]
+
+    def function(self, tree: exp.Expression) -> Typed:
+        name = tree.sql_name().lower()
+        args = [self.value(one) for one in (tree.this, *tree.expressions)]
+        for later in args[1:]:
+            self.same_type(args[0], later, tree)
+        if name == "lower" and args[0][1] is not Type.STRING:
+            raise ConditionError(f"`{tree.sql()}`: `{name}` takes a string, not a {args[0][1]}")
+        if name == "abs" and not args[0][1].is_numeric:
+            raise ConditionError(f"`{tree.sql()}`: `abs` takes a number, not a {args[0][1]}")
+        return Call(name, tuple(expr for expr, _ in args)), args[0][1]
+
+    def refusal(self, tree: exp.Expression) -> ConditionError:
+        allowed = "Comparisons, `in`, `between`, `like`, `is null`, and/or/not, arithmetic and " + ", ".join(
+            f"`{name}`" for name in sorted(_FUNCTIONS)
+        ) + " are read."
+        shown = tree.sql()
+        shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
+        if tree.find(exp.Select, exp.Subquery):
+            return ConditionError(f"`{shown}` is a sub-query, which a condition may not hold", allowed)
+        if isinstance(tree, exp.Anonymous):
+            return ConditionError(
+                f"`{tree.name}` is not a function that a condition may call",
+                did_you_mean(tree.name, _FUNCTIONS, what="functions"),
+            )
+        if isinstance(tree, exp.Func):
+            return ConditionError(
+                f"`{tree.sql_name().lower()}` is not a function that a condition may call",
+                did_you_mean(tree.sql_name().lower(), _FUNCTIONS, what="functions"),
+            )
+        return ConditionError(f"`{shown}` is not something a condition may say", allowed)
+
+
+Parser = Callable[[str, Mapping[str, Type]], Expr]

@@ -1,0 +1,157 @@
+"""The semantic model: every name is an object, every condition is parsed, nothing can change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from metrics_api.definitions.base import MetricDefinition
+from metrics_api.definitions.sources import ProjectDefinition
+from metrics_api.errors import SourceSpan
+from metrics_api.periods import Calendar, Duration
+from metrics_api.plan.expr import Expr, Type
+
+
+class MetricClass(StrEnum):
+    """What the whole product is about: a count of actions, or of people getting value."""
+
+    USAGE = "usage"
+    ENGAGEMENT = "engagement"
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A property of a source's events. With `path` it is read from a JSON column."""
+
+    name: str
+    column: str
+    type: Type
+    path: str | None = None
+    label: str | None = None
+    description: str | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The column that names the entity of an event. Without a declared type its text decides whether it is empty."""
+
+    entity: str
+    column: str
+    type: Type | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A table of events."""
+
+    name: str
+    table: str
+    time: str
+    event_name: str | None
+    properties: Mapping[str, Property]
+    identities: Mapping[str, Identity]
+    event_id: str | None = None
+    event_id_unique: bool = False
+    partition: str | None = None
+    loaded_at: str | None = None
+    late_arrival: Duration | None = None
+    history_start: date | None = None
+    tie_breaker: str | None = None
+    exclude: Expr | None = None
+    exclude_text: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Event:
+    """A named kind of event of one source: `match` holds for its rows. `key` is its written name, None for any."""
+
+    name: str
+    source: Source
+    match: Expr
+    key: str | None
+    once_per_user: bool = False
+    label: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One way to qualify: an event, on a further condition."""
+
+    event: Event
+    where: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is counted: an event, or the moments of a value moment. Its occurrences are the qualifying events."""
+
+    name: str
+    alternatives: tuple[Alternative, ...]
+    is_value_moment: bool
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return tuple(dict.fromkeys(one.event.source for one in self.alternatives))
+
+    @property
+    def once_per_user(self) -> bool:
+        return len(self.alternatives) == 1 and self.alternatives[0].event.once_per_user
+
+    def overlaps(self, other: Selection) -> bool:
+        """Whether one event could qualify for both, judged by source and event name alone."""
+        return any(
+            here.event.source is there.event.source
+            and (None in (here.event.key, there.event.key) or here.event.key == there.event.key)
+            for here in self.alternatives
+            for there in other.alternatives
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Metric:
+    """A metric whose references are resolved. `spec` is its family's own frozen record."""
+
+    name: str
+    type: str
+    definition: MetricDefinition
+    spec: Any  # The family's own type: only that family reads it.
+    metric_class: MetricClass
+    sources: tuple[Source, ...]
+    depends_on: tuple[str, ...]
+    where: SourceSpan
+
+    @property
+    def label(self) -> str:
+        return self.definition.label or self.name.replace("_", " ").capitalize()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SemanticModel:
+    """Everything a project defines, resolved."""
+
+    project: ProjectDefinition
+    calendar: Calendar
+    sources: Mapping[str, Source]
+    events: Mapping[str, Event]
+    metrics: Mapping[str, Metric]
+    as_of: datetime | None
+    hash: str
+    """Changes with any definition that could change an answer."""
+
+    def dependents(self, name: str) -> tuple[str, ...]:
+        """The metrics that rest on an event or a metric, directly or through others."""
+        found: dict[str, None] = {}
+        waiting = [name]
+        while waiting:
+            current = waiting.pop()
+            for metric in self.metrics.values():
+                if current in metric.depends_on and metric.name not in found:
+                    found[metric.name] = None
+                    waiting.append(metric.name)
+        return tuple(sorted(found))

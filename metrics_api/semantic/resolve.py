@@ -1,0 +1,291 @@
+"""Definitions to the semantic model: every name an object, every condition parsed, all problems at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from metrics_api.definitions.base import MetricDefinition, Selector
+from metrics_api.definitions.loader import Definitions
+from metrics_api.definitions.names import Path, Reference, references
+from metrics_api.errors import Code, DefinitionError, Problem, SourceSpan, did_you_mean
+from metrics_api.periods import Calendar
+from metrics_api.plan.expr import TRUE, Expr, Type, all_of, call, columns, text
+from metrics_api.plan.expr import Col as Column
+from metrics_api.semantic.expressions import ConditionError, parse_condition
+from metrics_api.semantic.model import (
+    Alternative,
+    Event,
+    Identity,
+    Metric,
+    MetricClass,
+    Property,
+    SemanticModel,
+    Selection,
+    Source,
+)
+
+EVENT_COLUMN = "_event"
+"""The event's name inside a scan; no property can be called so."""
+
+
+class ResolvesMetrics(Protocol):
+    """What resolving needs of a metric family."""
+
+    resolve: Callable[[Any, Scope], Any]
+    selections: Callable[[Any], tuple[Selection, ...]]
+    is_engagement: Callable[[Any], bool]
+
+
+@dataclass
+class Scope:
+    """What a family sees while it resolves one metric: lookups, and a place to put problems."""
+
+    resolver: _Resolver
+    path: Path
+    problems: list[Problem] = field(default_factory=list)
+
+    def selection(self, selector: Selector, *path: str | int) -> Selection | None:
+        """What a selector selects; None (and a problem) if its condition is wrong."""
+        found = self.resolver.selection(selector.name)
+        if found is None or selector.where is None:
+            return found
+        alternatives = []
+        for one in found.alternatives:
+            where = self.condition(selector.where, one.event.source, *path, "where")
+            if where is None:
+                return None
+            alternatives.append(Alternative(one.event, all_of([one.where, where])))
+        return Selection(found.name, tuple(alternatives), found.is_value_moment)
+
+    def condition(self, written: str, source: Source, *path: str | int) -> Expr | None:
+        try:
+            return parse_condition(written, {name: one.type for name, one in source.properties.items()})
+        except ConditionError as error:
+            self.problem(error.message, *path, fix=error.fix)
+            return None
+
+    def problem(self, message: str, *path: str | int, fix: str | None = None) -> None:
+        self.problems.append(Problem(message, self.resolver.definitions.span(*self.path, *path), fix))
+
+
+def resolve(definitions: Definitions, families: Mapping[str, ResolvesMetrics]) -> SemanticModel:
+    """The semantic model; raises DefinitionError with every problem, in order of place."""
+    return _Resolver(definitions, families).model()
+
+
+class _Resolver:
+    def __init__(self, definitions: Definitions, families: Mapping[str, ResolvesMetrics]) -> None:
+        self.definitions = definitions
+        self.families = families
+        self.problems: list[Problem] = []
+        self.sources: dict[str, Source] = {}
+        self.events: dict[str, Event] = {}
+        self.metrics: dict[str, Metric] = {}
+        self.moments: dict[str, Selection] = {}
+
+    def model(self) -> SemanticModel:
+        project = self.definitions.project
+        for name in self.definitions.sources:
+            self.add_source(name)
+        self.check_references()
+        for name in self.definitions.events:
+            self.add_event(name)
+        # Value moments first: every other family may rest on them.
+        ordered = sorted(self.definitions.metrics.items(), key=lambda item: item[1].type != "value_moment")
+        for name, definition in ordered:
+            self.add_metric(name, definition)
+        self.check_project()
+        if self.problems:
+            raise DefinitionError(sorted(set(self.problems), key=lambda one: (one.where or SourceSpan(""), one.message)))
+        return SemanticModel(
+            project=project,
+            calendar=Calendar(project.timezone, project.week_start),
+            sources=self.sources,
+            events=self.events,
+            metrics={name: self.metrics[name] for name in self.definitions.metrics},
+            as_of=project.as_of,
+            hash=self.definitions.hash,
+        )
+
+    def known(self, kind: str) -> list[str]:
+        moments = [name for name, one in self.definitions.metrics.items() if one.type == "value_moment"]
+        return {
+            "source": list(self.definitions.sources),
+            "event": list(self.definitions.events),
+            "metric": list(self.definitions.metrics),
+            "moment": [*self.definitions.events, *moments],
+        }[kind]
+
+    def check_references(self) -> None:
+        groups: tuple[tuple[str, Mapping[str, Any]], ...] = (
+            ("events", self.definitions.events),
+            ("metrics", self.definitions.metrics),
+        )
+        for group, members in groups:
+            for name, definition in members.items():
+                for path, reference, wanted in references(definition):
+                    self.check_reference((group, name, *path), reference, wanted)
+        for name in self.definitions.events:
+            if name in self.definitions.metrics and self.definitions.metrics[name].type == "value_moment":
+                self.problems.append(
+                    Problem(
+                        f"`{name}` is both an event and a value moment, and `on: {name}` could mean either",
+                        self.definitions.key_span("metrics", name),
+                        f"Rename one of them; the event is at {self.definitions.key_span('events', name)}.",
+                    )
+                )
+
+    def check_reference(self, path: Path, reference: Reference, wanted: str) -> None:
+        known = self.known(reference.kind)
+        if wanted in known:
+            return
+        what = {"moment": "event or value moment"}.get(reference.kind, reference.kind)
+        fix = did_you_mean(wanted, known, what=f"{what}s" if reference.kind != "moment" else "events and value moments")
+        problem = Problem(f"there is no {what} `{wanted}`", self.definitions.span(*path), fix, Code.UNKNOWN_NAME)
+        self.problems.append(problem)
+
+    def add_source(self, name: str) -> None:
+        written = self.definitions.sources[name]
+        if written.time.timezone not in ("UTC", None):
+            self.problems.append(
+                Problem(
+                    f"`{written.time.column}` is declared to hold times of {written.time.timezone}",
+                    self.definitions.span("sources", name, "time"),
+                    "This release reads UTC times: convert the column in a view.",
+                )
+            )
+        properties = {
+            key: Property(
+                key, one.column or key, Type(one.type), one.json_path, one.label, one.description, one.unit
+            )
+            for key, one in written.properties.items()
+        }
+        identities = {
+            entity: Identity(entity, one.column, Type(one.type) if one.type else None)
+            for entity, one in written.identity.items()
+        }
+        exclude = None
+        rule = self.definitions.project.exclude
+        if rule is not None:
+            try:
+                exclude = parse_condition(rule, {key: one.type for key, one in properties.items()})
+            except ConditionError as error:
+                if not self.lacks_property(rule, properties):
+                    self.problems.append(
+                        Problem(error.message, self.definitions.span("project", "exclude"), error.fix)
+                    )
+        self.sources[name] = Source(
+            name=name,
+            table=written.table,
+            time=written.time.column,
+            event_name=written.event_name,
+            properties=properties,
+            identities=identities,
+            event_id=written.event_id.column if written.event_id else None,
+            event_id_unique=bool(written.event_id and written.event_id.unique),
+            partition=written.partition.column if written.partition else None,
+            loaded_at=written.loaded_at,
+            late_arrival=written.late_arrival,
+            history_start=written.history_start,
+            tie_breaker=written.tie_breaker,
+            exclude=exclude,
+            exclude_text=rule if exclude is not None else None,
+            description=written.description,
+        )
+
+    def lacks_property(self, rule: str, properties: Mapping[str, Property]) -> bool:
+        """Whether the project's `exclude` speaks of properties that this source does not have (it then stays whole)."""
+        everywhere = {
+            key: Type(one.type) for source in self.definitions.sources.values() for key, one in source.properties.items()
+        }
+        try:
+            return not set(columns(parse_condition(rule, everywhere))) <= set(properties)
+        except ConditionError:
+            return False
+
+    def add_event(self, name: str) -> None:
+        written = self.definitions.events[name]
+        source = self.sources.get(written.source)
+        if source is None:
+            return
+        scope = Scope(self, ("events", name))
+        conditions: list[Expr | None] = []
+        key = None if written.name == "any" else written.name or name
+        if key is not None and source.event_name is not None:
+            conditions.append(call("eq", Column(EVENT_COLUMN), text(key)))
+        if written.where is not None:
+            conditions.append(scope.condition(written.where, source, "where"))
+        self.problems += scope.problems
+        match = all_of(conditions)
+        self.events[name] = Event(
+            name, source, match, key, written.once_per_user, written.label, written.description
+        )
+
+    def selection(self, name: str) -> Selection | None:
+        if name in self.moments:
+            return self.moments[name]
+        event = self.events.get(name)
+        if event is None:
+            return None
+        is_value = name == self.definitions.project.value_moment
+        return Selection(name, (Alternative(event, TRUE),), is_value)
+
+    def add_metric(self, name: str, definition: MetricDefinition) -> None:
+        family = self.families[definition.type]
+        wanted = [(reference.kind, found) for _, reference, found in references(definition)]
+        if any(found not in self.known(kind) for kind, found in wanted):
+            return
+        scope = Scope(self, ("metrics", name))
+        spec = family.resolve(definition, scope)
+        self.problems += scope.problems
+        if spec is None or scope.problems:
+            return
+        engaged = family.is_engagement(spec)
+        self.check_class(name, definition, engaged=engaged)
+        selections = family.selections(spec)
+        if definition.type == "value_moment":
+            alternatives = tuple(one for selection in selections for one in selection.alternatives)
+            self.moments[name] = Selection(name, alternatives, is_value_moment=True)
+        self.metrics[name] = Metric(
+            name=name,
+            type=definition.type,
+            definition=definition,
+            spec=spec,
+            metric_class=MetricClass.ENGAGEMENT if engaged else MetricClass.USAGE,
+            sources=tuple(dict.fromkeys(source for one in selections for source in one.sources)),
+            depends_on=tuple(dict.fromkeys(found for _, found in wanted)),
+            where=self.definitions.key_span("metrics", name),
+        )
+
+    def check_class(self, name: str, definition: MetricDefinition, *, engaged: bool) -> None:
+        derived = "engagement" if engaged else "usage"
+        if definition.class_ in (None, derived):
+            return
+        if engaged:
+            message = f"`{name}` counts a value moment, so it is engagement, not usage"
+            fix = "Write `class: engagement`, or leave the line out."
+        else:
+            message = (
+                f"`{name}` counts actions, not value: it is usage. Engagement is a value moment reached, "
+                "and a click says nothing about value"
+            )
+            fix = "Rest the metric on a value moment (`on: NAME` of a metric of type value_moment), or write `class: usage`."
+        self.problems.append(Problem(message, self.definitions.span("metrics", name, "class"), fix))
+
+    def check_project(self) -> None:
+        project = self.definitions.project
+        for key, kind in (("sign_up", "event"), ("value_moment", "moment")):
+            wanted = getattr(project, key)
+            if wanted is not None:
+                self.check_reference(("project", key), Reference(kind), wanted)  # type: ignore[arg-type]
+        if project.exclude is not None and self.sources and not any(one.exclude for one in self.sources.values()):
+            every = {key: one.type for source in self.sources.values() for key, one in source.properties.items()}
+            try:
+                parse_condition(project.exclude, every)
+                message, fix = "no source has the properties of `exclude`, so it would exclude nothing", None
+            except ConditionError as error:
+                message, fix = error.message, error.fix
+            self.problems.append(Problem(message, self.definitions.span("project", "exclude"), fix))
+

@@ -1,0 +1,1 @@
+"""From plans to text: `dialect` says every portable operation, `lower` builds sqlglot's tree, `render` prints it."""

@@ -1,0 +1,333 @@
+"""The one translation from plans to sqlglot's tree.
+
+A plan's nodes are folded into as few SELECTs as read well: scan, filter, projection and one aggregation share one.
+`Named` steps become common table expressions under their own names. Logical operators are gone by now.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from sqlglot import exp
+
+from metrics_api.plan.expr import AGGREGATES, Agg, Call, Case, Col, Expr, Lit, Over, columns, operands
+from metrics_api.plan.nodes import (
+    ActiveDays,
+    Aggregate,
+    Filter,
+    Join,
+    Journey,
+    Named,
+    Named_,
+    Plan,
+    Project,
+    Scan,
+    Sort,
+    Spine,
+    Union,
+    output,
+)
+from metrics_api.sql.dialect import Dialect, Sql, enclosed
+
+PLAIN, COMPUTED, AGGREGATED, WINDOWED = range(4)
+
+
+def lower(plan: Plan, dialect: Dialect) -> exp.Expression:
+    """The statement that computes a plan. Raises UnsupportedByEngine for an operation the engine cannot say."""
+    return _Lowering(dialect).statement(plan)
+
+
+@dataclass(slots=True)
+class _Relation:
+    """Something in a FROM clause. Its columns are qualified once a second relation joins it."""
+
+    name: str
+    qualified: bool = False
+
+
+@dataclass(slots=True)
+class _Binding:
+    """What a name means in a SELECT under construction: how to say it, and how heavy it is."""
+
+    say: Callable[[], Sql]
+    weight: int
+
+
+@dataclass(slots=True)
+class _Select:
+    """A SELECT under construction: nothing is said until the last moment, so that names can still be folded."""
+
+    source: Sql | None
+    relations: list[_Relation]
+    bindings: dict[str, _Binding]
+    joins: list[exp.Join] = field(default_factory=list)
+    where: list[Callable[[], Sql]] = field(default_factory=list)
+    group: int | None = None
+    whole: exp.Expression | None = None
+    """A finished query (a union, a sorted one) that can only be wrapped or returned."""
+
+    @property
+    def is_open(self) -> bool:
+        return self.whole is None and self.group is None
+
+
+class _Lowering:
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self.ctes: dict[str, tuple[Plan, exp.CTE | None]] = {}
+
+    def statement(self, plan: Plan) -> exp.Expression:
+        query = self.finish(self.select(plan), output(plan))
+        ctes = [cte for _, cte in self.ctes.values() if cte is not None]
+        if ctes:
+            query.set("with_", exp.With(expressions=ctes))
+        return query
+
+    # -- nodes --------------------------------------------------------------------------------------------------------
+
+    def select(self, plan: Plan) -> _Select:
+        match plan:
+            case Scan():
+                return self.scan(plan)
+            case Filter(source, where):
+                inner = self.select(source)
+                if not inner.is_open or self.heaviest(inner, [where]) >= AGGREGATED:
+                    inner = self.wrapped(inner, output(source))
+                bindings = inner.bindings
+                inner.where.append(lambda: self.expr(where, bindings))
+                return inner
+            case Project(source, projected):
+                inner = self.select(source)
+                if inner.whole is not None or self.repeats(inner, projected):
+                    inner = self.wrapped(inner, output(source))
+                return self.rebound(inner, projected)
+            case Aggregate(source, keys, aggregates):
+                inner = self.select(source)
+                asked = (*keys, *aggregates)
+                if not inner.is_open or self.heaviest(inner, (e for _, e in asked)) >= AGGREGATED:
+                    inner = self.wrapped(inner, output(source))
+                inner = self.rebound(inner, asked)
+                inner.group = len(keys)
+                return inner
+            case Join():
+                return self.join(plan)
+            case Union(inputs):
+                names = output(plan)
+                whole: exp.Expression = self.finish(self.select(inputs[0]), names)
+                for one in inputs[1:]:
+                    whole = exp.Union(this=whole, expression=self.finish(self.select(one), names), distinct=False)
+                return _Select(None, [], {name: self.bare(name) for name in names}, whole=whole)
+            case Spine(typed, rows):
+                source_ = self.dialect.values(typed, rows, "spine")
+                return self.over("spine", source_, [name for name, _ in typed])
+            case Named(name, source):
+                return self.named(plan, name, source)
+            case Sort(source, by, limit):
+                names = output(source)
+                query = self.finish(self.select(source), names)
+                if isinstance(query, exp.Union):
+                    query = self.finish(self.over("u", exp.Subquery(this=query, alias=self.alias("u")), names), names)
+                order = [
+                    exp.Ordered(this=self.dialect.column(name), desc=descending, nulls_first=False)
+                    for name, descending in by
+                ]
+                if order:
+                    query.set("order", exp.Order(expressions=order))
+                if limit is not None:
+                    query.set("limit", exp.Limit(expression=exp.Literal.number(limit)))
+                return _Select(None, [], {name: self.bare(name) for name in names}, whole=query)
+            case ActiveDays() | Journey():
+                raise AssertionError(f"{type(plan).__name__} reached lowering unexpanded")
+            case _:
+                assert_never(plan)
+
+    def scan(self, plan: Scan) -> _Select:
+        relation = _Relation(plan.table.rsplit(".", 1)[-1].strip('"'))
+
+        def physical(expr: Expr) -> _Binding:
+            table = relation.name if relation.qualified else None
+            if isinstance(expr, Col):
+                name = expr.name
+                return _Binding(
+                    lambda: self.dialect.column(name, relation.name if relation.qualified else None), PLAIN
+                )
+            inner = {name: physical(Col(name)) for name in columns(expr)}
+            assert table is None
+            return _Binding(lambda: self.expr(expr, inner), COMPUTED)
+
+        bindings = {name: physical(expr) for name, expr in plan.columns}
+        return _Select(self.dialect.table(plan.table), [relation], bindings)
+
+    def named(self, plan: Named, name: str, source: Plan) -> _Select:
+        names = output(source)
+        unique, number = name, 1
+        while unique in self.ctes and self.ctes[unique][0] is not source and self.ctes[unique][0] != source:
+            number += 1
+            unique = f"{name}_{number}"
+        if unique not in self.ctes:
+            inner = self.finish(self.select(source), names)
+            cte = exp.CTE(this=inner, alias=self.alias(unique))
+            self.ctes[unique] = (source, cte)
+        return self.over(unique, exp.Table(this=self.dialect.identifier(unique)), names)
+
+    def join(self, plan: Join) -> _Select:
+        left, right = self.select(plan.left), self.select(plan.right)
+        if not left.is_open or (left.where and plan.kind != "inner") or not self.is_plain(left):
+            left = self.wrapped(left, output(plan.left))
+        if right.where or right.joins or not right.is_open or not self.is_plain(right):
+            right = self.wrapped(right, output(plan.right))
+        for relation in right.relations:
+            taken = {one.name for one in left.relations}
+            while relation.name in taken:
+                relation.name += "_2"
+                assert right.source is not None
+                right.source.set("alias", self.alias(relation.name))
+        for relation in (*left.relations, *right.relations):
+            relation.qualified = True
+        conditions = [
+            self.dialect.eq(left.bindings[here].say(), right.bindings[there].say()) for here, there in plan.on
+        ]
+        if plan.asof:
+            here, op, there = plan.asof
+            conditions.append(self.dialect.call(op, [left.bindings[here].say(), right.bindings[there].say()]))
+        shared = {there for here, there in plan.on if here == there}
+        bindings = left.bindings | {k: v for k, v in right.bindings.items() if k not in shared}
+        if plan.where is not None:
+            conditions.append(self.expr(plan.where, bindings))
+        words = {"left": {"side": "LEFT"}, "cross": {"kind": "CROSS"}, "asof": {"method": "ASOF"}}.get(plan.kind, {})
+        on = self.dialect.and_(*conditions) if conditions else None
+        left.joins.append(exp.Join(this=right.source, on=on, **words))
+        left.relations += right.relations
+        left.bindings = bindings
+        return left
+
+    # -- selects ------------------------------------------------------------------------------------------------------
+
+    def over(self, name: str, source: Sql, names: Iterable[str]) -> _Select:
+        """A fresh SELECT over a relation that has these columns."""
+        relation = _Relation(name)
+
+        def column(of: str) -> _Binding:
+            return _Binding(lambda: self.dialect.column(of, relation.name if relation.qualified else None), PLAIN)
+
+        return _Select(source, [relation], {one: column(one) for one in names})
+
+    def wrapped(self, inner: _Select, names: Iterable[str]) -> _Select:
+        names = tuple(names)
+        alias = inner.relations[0].name if inner.relations else "steps"
+        query = exp.Subquery(this=self.finish(inner, names), alias=self.alias(alias))
+        return self.over(alias, query, names)
+
+    def finish(self, select: _Select, names: Iterable[str]) -> exp.Expression:
+        if select.whole is not None:
+            return select.whole
+        items: list[exp.Expression] = []
+        for name in names:
+            said = select.bindings[name].say()
+            same = isinstance(said, exp.Column) and said.name == name
+            items.append(said if same else exp.Alias(this=said, alias=self.dialect.identifier(name)))
+        query = exp.Select(expressions=items)
+        if select.source is not None:
+            query.set("from_", exp.From(this=select.source))
+        if select.joins:
+            query.set("joins", select.joins)
+        if select.where:
+            query.set("where", exp.Where(this=self.dialect.and_(*(condition() for condition in select.where))))
+        if select.group:
+            ordinals: list[exp.Expression] = [exp.Literal.number(k + 1) for k in range(select.group)]
+            query.set("group", exp.Group(expressions=ordinals))
+        return query
+
+    def rebound(self, inner: _Select, projected: Iterable[Named_]) -> _Select:
+        old = inner.bindings
+
+        def bind(expr: Expr) -> _Binding:
+            if isinstance(expr, Col):
+                return old[expr.name]
+            return _Binding(lambda: self.expr(expr, old), self.weight(expr, old))
+
+        inner.bindings = {name: bind(expr) for name, expr in projected}
+        return inner
+
+    def bare(self, name: str) -> _Binding:
+        return _Binding(lambda: self.dialect.column(name), PLAIN)
+
+    def alias(self, name: str) -> exp.TableAlias:
+        return exp.TableAlias(this=self.dialect.identifier(name))
+
+    # -- when a select must be closed ---------------------------------------------------------------------------------
+
+    def weight(self, expr: Expr, bindings: dict[str, _Binding]) -> int:
+        own = {Agg: AGGREGATED, Over: WINDOWED, Col: PLAIN, Lit: PLAIN}.get(type(expr), COMPUTED)
+        parts = (self.weight(part, bindings) for part in operands(expr))
+        bound = bindings[expr.name].weight if isinstance(expr, Col) else PLAIN
+        return max((own, bound, *parts))
+
+    def heaviest(self, inner: _Select, exprs: Iterable[Expr]) -> int:
+        return max((inner.bindings[name].weight for expr in exprs for name in columns(expr)), default=PLAIN)
+
+    def is_plain(self, inner: _Select) -> bool:
+        return all(binding.weight == PLAIN for binding in inner.bindings.values())
+
+    def repeats(self, inner: _Select, projected: Iterable[Named_]) -> bool:
+        """Whether folding would say something heavy twice, or put a window on top of an aggregate or a window."""
+        read = Counter(name for _, expr in projected for name in columns(expr))
+        heavy = {name for name in read if inner.bindings[name].weight > PLAIN}
+        if any(isinstance(part, Over) for _, expr in projected for part in _parts(expr)):
+            return inner.group is not None or any(inner.bindings[name].weight >= AGGREGATED for name in heavy)
+        return any(read[name] > 1 for name in heavy)
+
+    # -- expressions --------------------------------------------------------------------------------------------------
+
+    def expr(self, expr: Expr, bindings: dict[str, _Binding]) -> Sql:
+        match expr:
+            case Col(name):
+                return bindings[name].say()
+            case Lit(value, type_):
+                return self.dialect.literal(value, type_)
+            case Call(op, args):
+                return self.dialect.call(op, [self.expr(arg, bindings) for arg in args])
+            case Case(branches, otherwise):
+                ifs = [
+                    exp.If(this=self.expr(when, bindings), true=self.expr(then, bindings)) for when, then in branches
+                ]
+                return exp.Case(ifs=ifs, default=None if otherwise is None else self.expr(otherwise, bindings))
+            case Agg(op, args, where):
+                said = [self.expr(arg, bindings) for arg in args]
+                if where is None:
+                    return self.dialect.call(op, said)
+                return self.dialect.filtered(op, said, self.expr(where, bindings))
+            case Over():
+                return self.window(expr, bindings)
+            case _:
+                assert_never(expr)
+
+    def window(self, over: Over, bindings: dict[str, _Binding]) -> Sql:
+        order = [
+            exp.Ordered(this=self.expr(one, bindings), desc=index in over.descending, nulls_first=False)
+            for index, one in enumerate(over.order)
+        ]
+        window = exp.Window(
+            this=self.dialect.call(over.op, [self.expr(arg, bindings) for arg in over.args]),
+            partition_by=[self.expr(one, bindings) for one in over.partition],
+            order=exp.Order(expressions=order) if order else None,
+        )
+        if over.op in AGGREGATES and order:
+            end = {"end": "CURRENT ROW"} if over.including_current else {
+                "end": exp.Literal.number(1), "end_side": "PRECEDING"
+            }
+            frame = exp.WindowSpec(kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", **end)
+            window.set("spec", frame)
+        return window
+
+
+def _parts(expr: Expr) -> Iterable[Expr]:
+    yield expr
+    for part in operands(expr):
+        yield from _parts(part)
+
+
+__all__ = ["enclosed", "lower"]
