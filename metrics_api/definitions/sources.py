@@ -1,0 +1,385 @@
+"""The project, its warehouses, and what it reads: sources and the events in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
+from zoneinfo import available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
+
+from metrics_api.definitions.base import Condition, Definition, Described, DurationField, Text
+from metrics_api.definitions.names import (
+    IDENTIFIER_PATTERN,
+    LONGEST_NAME,
+    EventName,
+    MomentName,
+    SourceName,
+    check_identifier,
+    identifier_like,
+)
+from metrics_api.definitions.refusal import Refusal
+from metrics_api.definitions.warehouses import WarehouseDefinition, resolve_environment
+from metrics_api.errors import did_you_mean
+from metrics_api.periods import Duration, Weekday, is_timezone
+
+# Rows are flat (rule 16), so a property may not be called as a column that every answer of some family has.
+# fmt: off
+RESERVED_COLUMNS = frozenset((
+    "period", "value", "total", "users", "overall", "complete", "provisional", "previous", "change", "step", "position",
+    "entered", "converted", "dropped", "excluded", "pending", "rate", "part", "tier", "share", "start", "size",
+    "period_index", "source", "target", "rank",
+))
+# fmt: on
+
+PropertyType: TypeAlias = Literal["string", "number", "integer", "decimal", "boolean", "timestamp", "date"]
+
+_PROPERTY_TYPES_ELSEWHERE: Mapping[str, PropertyType] = {
+    **dict.fromkeys(("text", "varchar", "str", "uuid", "enum", "category"), "string"),
+    **dict.fromkeys(("float", "double", "real"), "number"),
+    **dict.fromkeys(("int", "bigint", "long"), "integer"),
+    **dict.fromkeys(("numeric", "money"), "decimal"),
+    **dict.fromkeys(("datetime", "timestamptz", "time"), "timestamp"),
+}
+
+
+# `is_timezone` lists the zones' folder each time, and every source may name one.
+_is_timezone = lru_cache(maxsize=256)(is_timezone)
+
+
+def _check_timezone(name: str) -> str:
+    if not _is_timezone(name):
+        raise Refusal(f"`{name}` is not a time zone", did_you_mean(name, available_timezones(), what="time zones"))
+    return name
+
+
+TimeZoneName = Annotated[str, AfterValidator(_check_timezone), Field(examples=["UTC", "Europe/Berlin"])]
+
+
+def _check_column(name: str) -> str:
+    if not name.strip():
+        raise Refusal("a column needs a name")
+    if any(ord(character) < 32 for character in name):
+        raise Refusal("a column's name is on one line, without tabs")
+    return name
+
+
+ColumnName = Annotated[str, AfterValidator(_check_column), Field(json_schema_extra={"minLength": 1})]
+
+TABLE_PATTERN = r"^[^\s.\"'`;()]+(\.[^\s.\"'`;()]+){0,3}$"
+
+
+def _check_table(name: str) -> str:
+    if not re.fullmatch(TABLE_PATTERN, name):
+        raise Refusal(
+            f"`{name}` is not the name of a table or view",
+            "Write it as the warehouse does, without quotes: `table`, `schema.table` or `database.schema.table`.",
+        )
+    return name
+
+
+TableName = Annotated[str, AfterValidator(_check_table), Field(json_schema_extra={"pattern": TABLE_PATTERN})]
+
+
+def _text(written: object) -> str:
+    """A text as it is; anything else is no date: `20260131` would be a number of seconds to some."""
+    return written if isinstance(written, str) else ""
+
+
+def _parse_date(written: object) -> date:
+    if isinstance(written, date) and not isinstance(written, datetime):
+        return written
+    try:
+        return date.fromisoformat(_text(written))
+    except ValueError:
+        raise Refusal(f"expected a date, found `{written}`", "Write year, month and day: `2026-01-31`.") from None
+
+
+DateField = Annotated[
+    date,
+    PlainValidator(_parse_date),
+    PlainSerializer(date.isoformat, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-01-31"]}),
+]
+
+
+def _parse_instant(written: object) -> datetime:
+    """Naive UTC; a text without an offset is UTC already, a date its first instant."""
+    try:
+        instant = written if isinstance(written, datetime) else datetime.fromisoformat(_text(written))
+        return instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
+    except (ValueError, OverflowError):
+        raise Refusal(
+            f"expected an instant, found `{written}`",
+            "Write a date or `2026-01-31T12:00:00Z`; without a zone it is UTC.",
+        ) from None
+
+
+InstantField = Annotated[
+    datetime,
+    PlainValidator(_parse_instant),
+    PlainSerializer(datetime.isoformat, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["2026-01-31", "2026-01-31T12:00:00Z"]}),
+]
+
+
+class ProjectDefinition(Definition):
+    """The calendar, the defaults and the warehouses that all metrics of a folder share."""
+
+    name: Text
+    """What the product is called."""
+    label: Text | None = None
+    """The name shown to people."""
+    description: Text | None = None
+    """What the product is, for someone who sees its board for the first time."""
+    timezone: TimeZoneName = "UTC"
+    """The time zone whose days, weeks and months are counted."""
+    week_start: Weekday = Weekday.MONDAY
+    """The day on which weeks start."""
+    default_range: DurationField = Duration(30, "day")
+    """How far back a question without a range looks."""
+    exclude: Condition | None = None
+    """Events for which this is true are left out of every metric, over all sources that have the property."""
+    sign_up: EventName | None = None
+    """The event that makes someone a user."""
+    value_moment: MomentName | None = None
+    """The event, or value_moment metric, in which users get what the product is for."""
+    as_of: InstantField | None = None
+    """The instant taken for now, for data that no longer grows: a date is its first instant; UTC unless said."""
+    warehouses: Mapping[str, WarehouseDefinition] = Field(default_factory=dict)
+    """Where the tables are, by a name of your own."""
+    default_warehouse: str | None = None
+    """The warehouse to ask unless another one is named; may be left out where there is only one."""
+
+    @model_validator(mode="after")
+    def _default_warehouse_exists(self) -> Self:
+        name = self.default_warehouse
+        if name is not None and name not in self.warehouses:
+            raise Refusal(
+                f"`{name}` is not a warehouse of the project",
+                did_you_mean(name, self.warehouses, what="warehouses"),
+                at=("default_warehouse",),
+            )
+        return self
+
+    @property
+    def usual_warehouse(self) -> str | None:
+        """The warehouse to ask when none is named: the default one, or the only one."""
+        if self.default_warehouse is None and len(self.warehouses) == 1:
+            return next(iter(self.warehouses))
+        return self.default_warehouse
+
+
+class TimeColumn(Definition):
+    """When an event happened."""
+
+    shorthand = "column"
+
+    column: ColumnName
+    """The column that holds it."""
+    timezone: TimeZoneName = "UTC"
+    """The time zone of the column's clock, if the warehouse stores it without one."""
+
+
+class EventIdColumn(Definition):
+    """What tells two rows of the same event apart; rows with the same id count once."""
+
+    shorthand = "column"
+
+    column: ColumnName
+    """The column that holds it."""
+    unique: bool = False
+    """The warehouse guarantees that no id occurs twice, so that nothing is spent on it."""
+
+
+class PartitionColumn(Definition):
+    """The date column by which the warehouse skips data."""
+
+    shorthand = "column"
+
+    column: ColumnName
+    """The column; it holds the event's UTC date."""
+
+
+class IdentityColumn(Definition):
+    """Who did it."""
+
+    shorthand = "column"
+
+    column: ColumnName
+    """The column that holds the id."""
+    type: Literal["string", "integer"] | None = None
+    """How the warehouse stores the id; only needed to read whole numbers faster."""
+
+
+def _check_property_type(written: object) -> object:
+    if isinstance(written, str) and (ours := _PROPERTY_TYPES_ELSEWHERE.get(written.lower())):
+        raise Refusal(f"`{written}` is not a type of a property", f"Write `{ours}`.")
+    return written
+
+
+JSON_PATTERN = r"^[^.\s]+(\.[^.\s]+)+$"
+
+
+def _check_json(written: str) -> str:
+    if not re.fullmatch(JSON_PATTERN, written):
+        raise Refusal(
+            f"`{written}` is not a path into a JSON column", "Write the column and its keys: `payload.feature`."
+        )
+    return written
+
+
+JsonPath = Annotated[str, AfterValidator(_check_json), Field(json_schema_extra={"pattern": JSON_PATTERN})]
+
+
+class PropertyDefinition(Definition):
+    """What is known of each event of a source, and can be filtered, broken down by or summed."""
+
+    shorthand = "type"
+
+    type: Annotated[PropertyType, BeforeValidator(_check_property_type)]
+    """What its values are."""
+    column: ColumnName = ""
+    """The column that holds it; the property's own name when absent."""
+    json_: JsonPath | None = Field(default=None, alias="json")
+    """A JSON column and the path of the value in it, such as `payload.feature`; instead of `column`."""
+    unit: Text | None = None
+    """What its numbers count, such as minutes or EUR."""
+    label: Text | None = None
+    """The name shown to people."""
+    description: Text | None = None
+    """What it means."""
+
+    @classmethod
+    def noun(cls) -> str:
+        return "a property"
+
+    @property
+    def json_path(self) -> str | None:
+        """The keys to follow inside the column, joined by dots; None for a plain column."""
+        return self.json_.partition(".")[2] if self.json_ else None
+
+
+def _check_property_name(name: str) -> str:
+    if name in RESERVED_COLUMNS:
+        raise Refusal(
+            f"no property can be called `{name}`: answers have a column of this name",
+            f"Give it another name and say which column it is: `event_{name}: {{type: ..., column: {name}}}`.",
+            on_key=True,
+        )
+    try:
+        return check_identifier(name)
+    except Refusal as refusal:
+        suggestion = identifier_like(name)
+        fix = f"Write `{suggestion}: {{type: ..., column: {name}}}`." if suggestion else refusal.fix
+        raise Refusal(refusal.message, fix, on_key=True) from None
+
+
+PropertyName = Annotated[
+    str,
+    AfterValidator(_check_property_name),
+    Field(
+        json_schema_extra={
+            "pattern": IDENTIFIER_PATTERN,
+            "maxLength": LONGEST_NAME,
+            "not": {"enum": sorted(RESERVED_COLUMNS)},
+        }
+    ),
+]
+
+
+class SourceDefinition(Described):
+    """A table or view with one row per event."""
+
+    table: TableName
+    """The table or view, named as the warehouse does."""
+    time: TimeColumn
+    """When the event happened: a column, or `{column, timezone}`."""
+    event_name: ColumnName | None = None
+    """The column that says which event a row is; absent when all rows are of one event."""
+    event_id: EventIdColumn | None = None
+    """Rows with the same id count once: a column, or `{column, unique: true}` if the warehouse guarantees it."""
+    partition: PartitionColumn | None = None
+    """The date column by which the warehouse skips data."""
+    loaded_at: ColumnName | None = None
+    """The column that says when a row was loaded: how fresh and how complete the data is."""
+    late_arrival: DurationField | None = None
+    """How late rows may arrive: younger buckets are provisional."""
+    history_start: DateField | None = None
+    """The date of the first rows worth reading."""
+    tie_breaker: ColumnName | None = None
+    """The column that orders events of equal time."""
+    identity: Annotated[Mapping[Literal["user", "account"], IdentityColumn], Field(min_length=1)]
+    """The columns that say who did it: `{user: user_id, account: account_id}`, either or both."""
+    properties: Mapping[PropertyName, PropertyDefinition] = Field(default_factory=dict)
+    """What is known of each event, by name: a type, or `{type, column, unit, label, description}`."""
+
+    @model_validator(mode="after")
+    def _know_property_columns(self) -> Self:
+        """After this every property has its `column`."""
+        for name, property_ in self.properties.items():
+            if property_.json_ and property_.column:
+                raise Refusal(
+                    "`column` and `json` are both given",
+                    "Keep one of them; `json` begins with the column.",
+                    at=("properties", name, "json"),
+                    on_key=True,
+                )
+        known = {
+            name: one if one.column else one.model_copy(update={"column": (one.json_ or name).partition(".")[0]})
+            for name, one in self.properties.items()
+        }
+        object.__setattr__(self, "properties", known)
+        return self
+
+    @property
+    def table_parts(self) -> tuple[str, ...]:
+        """The table's name in its parts: database, schema, table; as many as were written."""
+        return tuple(self.table.split("."))
+
+
+class EventDefinition(Described):
+    """Something that people do, found in a source."""
+
+    ANY: ClassVar[str] = "any"
+
+    source: SourceName
+    """The source whose rows it is among."""
+    name: Text = ""
+    """What the source calls it, in its `event_name` column; the event's own name when absent; `any` is every event."""
+    where: Condition | None = None
+    """Only rows for which this SQL condition is true, such as `minutes >= 1`."""
+    once_per_user: bool = False
+    """Nobody does it twice, as with signing up; the first one counts."""
+
+    @property
+    def is_any(self) -> bool:
+        """Whether every row of the source is such an event."""
+        return self.name == self.ANY
+
+
+__all__ = [
+    "RESERVED_COLUMNS",
+    "EventDefinition",
+    "EventIdColumn",
+    "IdentityColumn",
+    "PartitionColumn",
+    "ProjectDefinition",
+    "PropertyDefinition",
+    "PropertyType",
+    "SourceDefinition",
+    "TimeColumn",
+    "WarehouseDefinition",
+    "resolve_environment",
+]

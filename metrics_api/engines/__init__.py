@@ -1,0 +1,49 @@
+"""The warehouses: one file each, with the dialect (how the engine says things) and the connection (how it is reached)."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from metrics_api.engines.warehouse import Warehouse
+from metrics_api.errors import QueryError, did_you_mean
+from metrics_api.sql.dialect import Dialect
+
+SHARED = ("warehouse",)
+GROUP = "metrics_api.engines"
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A kind of warehouse: `connect` takes its settings and the project's folder, and imports the driver."""
+
+    name: str
+    dialect: Dialect
+    connect: Callable[[Mapping[str, object], Path], Warehouse] | None = None
+    """None: it compiles, and cannot be connected to in this release."""
+
+
+@cache
+def engines() -> Mapping[str, Engine]:
+    """Every engine by the word people write as `type`; third parties add theirs by the entry point group."""
+    found: dict[str, Engine] = {}
+    for module in sorted(pkgutil.iter_modules(__path__), key=lambda one: one.name):
+        if module.name not in SHARED:
+            engine: Engine = importlib.import_module(f"{__name__}.{module.name}").ENGINE
+            found[engine.name] = engine
+    for point in entry_points(group=GROUP):
+        found.setdefault(point.name, point.load())
+    return found
+
+
+def engine(name: str) -> Engine:
+    """The engine of that name; raises QueryError with the nearest one."""
+    known = engines()
+    if name not in known:
+        raise QueryError(f"there is no engine `{name}`", fix=did_you_mean(name, known, what="engines"))
+    return known[name]

@@ -1,0 +1,1 @@
+"""The conductor: from a question to an answer, with a warehouse in between."""

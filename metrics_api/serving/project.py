@@ -1,0 +1,248 @@
+"""`Project`: a loaded folder of definitions and its warehouse; answers questions from Python, the CLI and GraphQL."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from metrics_api.compile.pipeline import Statement, compile_query, plan_of
+from metrics_api.compile.project import load_model
+from metrics_api.definitions.loader import Definitions
+from metrics_api.definitions.warehouses import resolve_environment
+from metrics_api.engines import Engine, engine
+from metrics_api.errors import QueryError, WarehouseError, did_you_mean
+from metrics_api.families import families
+from metrics_api.plan.explain import story
+from metrics_api.query.bind import BoundQuery, bind
+from metrics_api.query.limits import Limits
+from metrics_api.query.metric_query import MetricQuery
+from metrics_api.results import Answer, Info, split, with_completeness
+from metrics_api.semantic.model import SemanticModel, Source
+from metrics_api.serving.asking import ask
+from metrics_api.serving.freshness import newest
+from metrics_api.serving.missing import explain_failure
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from metrics_api.engines.warehouse import Warehouse
+
+Clock = Callable[[], datetime]
+V = TypeVar("V")
+
+
+def utc_now() -> datetime:
+    """The clock, as naive UTC."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What `explain` tells: the plan as a story, and the statement of a dialect."""
+
+    metric: str
+    dialect: str
+    story: str
+    sql: str
+    fingerprint: str
+    conventions: tuple[str, ...]
+
+
+class Project:
+    """A folder of definitions, ready to be asked. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        model: SemanticModel,
+        definitions: Definitions,
+        folder: Path,
+        warehouse: str | None = None,
+        *,
+        clock: Clock = utc_now,
+        limits: Limits | None = None,
+        freshness_seconds: float = 10.0,
+    ) -> None:
+        self.model = model
+        self.folder = folder
+        self.limits = limits or Limits()
+        self.clock = clock
+        self.warehouse_name = warehouse or model.project.usual_warehouse
+        self._definitions = definitions
+        self._engine = self._engine_of(self.warehouse_name)
+        self._warehouse: Warehouse | None = None
+        self._connecting = threading.Lock()
+        self._statements: _Recent[tuple[BoundQuery, Statement]] = _Recent(2_048)
+        self._reached: dict[Source, tuple[float, datetime]] = {}
+        self._freshness_seconds = freshness_seconds
+
+    def __repr__(self) -> str:
+        return f"<Project {self.model.project.name!r}: {len(self.model.metrics)} metrics, on {self.warehouse_name}>"
+
+    # -- asking -------------------------------------------------------------------------------------------------------
+
+    def query(self, metric: str, **words: Any) -> pa.Table:
+        """The rows (or a funnel's steps) of one metric. For the keywords see `metrics_api.serving.asking.ask`.
+
+        Raises QueryError for a question that cannot be answered, WarehouseError when the warehouse fails.
+        """
+        answer = self.answer(ask(metric, **words))
+        return next(iter(answer.parts.values()))
+
+    def answer(self, query: MetricQuery) -> Answer:
+        """All selected parts of the answer, and how it came about. Raises as `query` does."""
+        bound, statement = self._compiled(query)
+        begun = time.perf_counter()
+        table = self._run(statement.sql, bound)
+        try:
+            parts = split(table, statement.parts)
+        except OverflowError as error:
+            raise WarehouseError(f"{bound.metric.name}: {error}") from None
+        first = next(iter(parts))
+        order = [(name, "descending" if descending else "ascending") for name, descending in self._order(bound, parts[first])]
+        rows = parts[first].sort_by(order) if order and first != "overall" else parts[first]
+        truncated = rows.num_rows > bound.limit
+        parts[first] = rows = rows.slice(0, bound.limit)
+        if "rows" in parts:
+            late = max((one.late_arrival.elapsed for one in bound.metric.sources if one.late_arrival), default=timedelta(0))
+            parts["rows"] = with_completeness(
+                parts["rows"], bound.periods, data_through=bound.data_through, late=late
+            )
+        info = Info(
+            metric=bound.metric.name,
+            as_of=bound.as_of,
+            data_through=bound.data_through,
+            first=bound.first,
+            last=bound.last,
+            timezone=bound.calendar.timezone,
+            conventions=self.conventions(bound),
+            sql=statement.sql,
+            fingerprint=statement.fingerprint,
+            row_count=rows.num_rows,
+            truncated=truncated,
+            seconds=time.perf_counter() - begun,
+        )
+        return Answer(parts, info)
+
+    def sql(self, metric: str, *, dialect: str | None = None, **words: Any) -> str:
+        """The statement that would answer; asks the warehouse nothing. Raises UnsupportedByEngine, QueryError."""
+        return self.explain(metric, dialect=dialect, **words).sql
+
+    def explain(self, metric: str, *, dialect: str | None = None, **words: Any) -> Explained:
+        """The plan as a story and the statement, without asking the warehouse: the data is taken to reach as-of."""
+        bound = bind(ask(metric, **words), self.model, families(), now=self.clock(), limits=self.limits)
+        chosen = engine(dialect) if dialect else self._engine
+        statement = compile_query(bound, chosen.dialect)
+        return Explained(
+            metric, chosen.name, story(plan_of(bound)), statement.sql, statement.fingerprint, self.conventions(bound)
+        )
+
+    def conventions(self, bound: BoundQuery) -> tuple[str, ...]:
+        """How the numbers were counted, in words: every answer says it."""
+        zone = f"Days of {bound.calendar.timezone}; weeks start on {bound.calendar.week_start.capitalize()}."
+        left_out = {source.exclude_text for source in bound.metric.sources if source.exclude_text}
+        excluded = tuple(f"Left out: events with {text}." for text in sorted(left_out))
+        return (zone, *excluded, *families()[bound.metric.type].conventions(bound.metric))
+
+    # -- the way there ------------------------------------------------------------------------------------------------
+
+    def _compiled(self, query: MetricQuery) -> tuple[BoundQuery, Statement]:
+        now = self.clock()
+        metric = self.model.metrics.get(query.metric)
+        as_of = query.as_of or self.model.as_of or now
+        reached = min((self._data_through(source, as_of) for source in metric.sources), default=as_of) if metric else as_of
+        # The clock matters to a question only through the local date, where no range or a relative one is given.
+        today = self.model.calendar.local_date(as_of) if query.timezone is None else as_of
+        key = (query, today, reached)
+        if (found := self._statements.get(key)) is None:
+            bound = bind(query, self.model, families(), now=now, limits=self.limits).known_through(reached)
+            found = (bound, compile_query(bound, self._engine.dialect))
+            self._statements.put(key, found)
+        return found
+
+    def _run(self, sql: str, bound: BoundQuery) -> pa.Table:
+        warehouse = self.warehouse()
+        try:
+            return warehouse.run(sql).table
+        except WarehouseError as error:
+            raise explain_failure(error, bound.metric, warehouse) from None
+
+    def _data_through(self, source: Source, as_of: datetime) -> datetime:
+        """How far the source's data reaches, asked at most every few seconds."""
+        known = self._reached.get(source)
+        if known and time.monotonic() - known[0] < self._freshness_seconds and known[1] <= as_of:
+            return known[1]
+        reached = newest(source, self.warehouse(), self._engine.dialect, as_of)
+        if as_of >= self.clock() or self.model.as_of == as_of:
+            self._reached[source] = (time.monotonic(), reached)
+        return reached
+
+    def warehouse(self) -> Warehouse:
+        """The connection, made at first use. Raises WarehouseError, MissingDriver, or what a setting lacks."""
+        with self._connecting:
+            if self._warehouse is None:
+                if self._engine.connect is None:
+                    raise QueryError(
+                        f"this release compiles for {self._engine.name} but does not connect to it yet",
+                        fix="Use `explain --dialect`, or a warehouse of another type.",
+                    )
+                settings: dict[str, object] = {}
+                if self.warehouse_name is not None:
+                    written = self.model.project.warehouses[self.warehouse_name]
+                    settings = dict(resolve_environment(written, os.environ))
+                self._warehouse = self._engine.connect(settings, self.folder)
+            return self._warehouse
+
+    def close(self) -> None:
+        if self._warehouse is not None:
+            self._warehouse.close()
+            self._warehouse = None
+
+    def _engine_of(self, warehouse: str | None) -> Engine:
+        if warehouse is None:
+            return engine("duckdb")
+        known = self.model.project.warehouses
+        if warehouse not in known:
+            raise QueryError(f"there is no warehouse `{warehouse}`", fix=did_you_mean(warehouse, known, what="warehouses"))
+        return engine(known[warehouse].type)
+
+    def _order(self, bound: BoundQuery, table: pa.Table) -> list[tuple[str, bool]]:
+        asked = dict(bound.order)
+        fixed = [name for name in ("period", *(one.name for one in bound.by), "position") if name in table.column_names]
+        return [*asked.items(), *((name, False) for name in fixed if name not in asked)]
+
+
+class _Recent(Generic[V]):
+    """The most recently used values by key, up to a number of them."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._values: OrderedDict[Hashable, V] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> V | None:
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
+
+    def put(self, key: Hashable, value: V) -> None:
+        with self._lock:
+            self._values[key] = value
+            if len(self._values) > self._size:
+                self._values.popitem(last=False)
+
+
+def load_project(path: str | Path, warehouse: str | None = None, *, clock: Clock = utc_now) -> Project:
+    """Read and check a folder of definitions. Raises DefinitionError with every problem of every file."""
+    folder = Path(path)
+    model, definitions = load_model(folder)
+    return Project(model, definitions, folder if folder.is_dir() else folder.parent, warehouse, clock=clock)
+
+

@@ -1,0 +1,1 @@
+"""Cases, oracles and generated worlds of the metric families."""
