@@ -13,8 +13,8 @@ from sqlglot import exp
 from metrics_api.engines import Engine
 from metrics_api.engines.warehouse import Execution
 from metrics_api.errors import MissingDriver, WarehouseError
-from metrics_api.plan.expr import Type
-from metrics_api.sql.dialect import Dialect, Sql, enclosed
+from metrics_api.plan.expr import Type, Value
+from metrics_api.sql.dialect import Dialect, Sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -55,8 +55,14 @@ class DuckDBDialect(Dialect):
         keys = "".join(f'."{key}"' for key in path.name.split("."))
         return exp.Anonymous(this="JSON_EXTRACT_STRING", expressions=[column, exp.Literal.string(f"${keys}")])
 
-    def days_between(self, first: Sql, last: Sql) -> Sql:
-        return exp.Sub(this=enclosed(last), expression=enclosed(first))
+    def series(self, first: Value, last: Value, step: int, unit: str, column: tuple[str, Type], alias: str) -> Sql:
+        name, type_ = column
+        interval = exp.Interval(this=exp.Literal.string(str(step)), unit=exp.Var(this=unit.upper()))
+        ends = [self.literal(one, type_) for one in (first, last)]
+        generated = exp.Anonymous(this="GENERATE_SERIES", expressions=[*ends, interval])
+        label = self.cast(exp.Anonymous(this="UNNEST", expressions=[generated]), type_)
+        rows = exp.Select(expressions=[exp.Alias(this=label, alias=self.identifier(name))])
+        return exp.Subquery(this=rows, alias=exp.TableAlias(this=self.identifier(alias)))
 
 
 def _integer(bits: int) -> exp.DataType:

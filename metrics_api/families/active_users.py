@@ -15,7 +15,6 @@ from metrics_api.errors import QueryError
 from metrics_api.families.relations import (
     AT,
     ENTITY,
-    count_if,
     in_order,
     is_known,
     labels,
@@ -114,8 +113,8 @@ def _active(query: BoundQuery, periods: Sequence[Period]) -> Plan:
         projected = {"period": period(query, Col(AT), span), **labels(query), "entity": Col(ENTITY)}
         keys = keep("period", *by, "entity")
         people = Named("people", Aggregate(occurrences(query, spec.selection, span, projected), keys, ()))
-        known = is_known(query, Col("entity"))
-        return Aggregate(people, keep("period", *by), (("users", count_if(known)),))
+        known = Filter(people, is_known(query, Col("entity")))
+        return Aggregate(known, keep("period", *by), (("users", Agg("count_rows")),))
     windows = [(one.label, *_window(query, one)) for one in periods]
     first, last = min(window[1] for window in windows), max(window[2] for window in windows)
     span = query.clipped(query.calendar.span(first, last))

@@ -198,7 +198,7 @@ def journey(query: BoundQuery) -> Journey:
             projected |= {name: Col(name) for name in sorted(steps_read) if name not in projected}
         else:
             projected |= dict(zip(names, qualifying, strict=True))
-            conditions = [call("eq", Col(name), Lit(True, Type.BOOLEAN)) for name in names]
+            conditions = [Col(name) for name in names]
         inputs.append(Project(rows, tuple(projected.items())))
     in_range = call("lt", Col("at"), instant(entries.end, role="range_end"))
     conditions[0] = all_of([conditions[0], in_range])

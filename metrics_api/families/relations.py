@@ -193,8 +193,8 @@ def on_every_period(query: BoundQuery, counted: Plan) -> Plan:
     by = tuple(one.name for one in query.by)
     grid: Plan = spine(query)
     if by:
-        groups = Named("groups", Aggregate(counted, keep(*by), ()))
-        grid = Join(grid, groups, "cross")
+        segments = Named("segments", Aggregate(counted, keep(*by), ()))
+        grid = Join(grid, segments, "cross")
     return Join(grid, counted, "left", on=tuple((name, name) for name in ("period", *by)))
 
 

@@ -150,21 +150,25 @@ def instant(value: datetime, role: str | None = None) -> Lit:
 
 
 def all_of(conditions: Iterable[Expr | None]) -> Expr:
-    """The conjunction; TRUE when there is nothing to ask."""
-    return _chain("and_", [one for one in conditions if one not in (None, TRUE)]) or TRUE
+    """The conjunction, each condition once; TRUE when there is nothing to ask."""
+    listed = [one for one in _flat("and_", conditions) if one != TRUE]
+    return Call("and_", tuple(listed)) if len(listed) > 1 else listed[0] if listed else TRUE
 
 
 def any_of(conditions: Iterable[Expr]) -> Expr:
-    """The disjunction; FALSE of nothing, TRUE as soon as one is."""
-    listed = list(dict.fromkeys(conditions))
-    return TRUE if TRUE in listed else _chain("or_", listed) or FALSE
+    """The disjunction, each condition once; FALSE of nothing, TRUE as soon as one is."""
+    listed = _flat("or_", conditions)
+    if TRUE in listed:
+        return TRUE
+    return Call("or_", tuple(listed)) if len(listed) > 1 else listed[0] if listed else FALSE
 
 
-def _chain(op: str, conditions: list[Expr | None]) -> Expr | None:
-    given = [one for one in conditions if one is not None]
-    if len(given) < 2:
-        return given[0] if given else None
-    return Call(op, tuple(given))
+def _flat(op: str, conditions: Iterable[Expr | None]) -> list[Expr]:
+    found: dict[Expr, None] = {}
+    for one in conditions:
+        parts = one.args if isinstance(one, Call) and one.op == op else (one,)
+        found.update((part, None) for part in parts if part is not None)
+    return list(found)
 
 
 def negated(condition: Expr) -> Expr:

@@ -7,22 +7,26 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 
 from metrics_api.plan.expr import Lit
-from metrics_api.plan.nodes import ActiveDays, Plan, Scan, Spine
+from metrics_api.plan.nodes import ActiveDays, Named, Plan, Scan, Spine
 
 
 def fingerprint(plan: Plan) -> str:
     """Twelve hexadecimal digits. The dates of a range are parameters: two weeks of one metric share a fingerprint."""
     digest = hashlib.sha256()
-    _feed(plan, digest.update)
+    _feed(plan, digest.update, {})
     return digest.hexdigest()[:12]
 
 
-def _feed(value: object, update: Callable[[bytes], object]) -> None:
+def _feed(value: object, update: Callable[[bytes], object], named: dict[int, int]) -> None:
     if isinstance(value, Lit) and value.role:
         update(f"?{value.role}:{value.type}".encode())
     elif isinstance(value, Spine):
         update(f"spine{value.columns!r}".encode())
+    elif isinstance(value, Named) and id(value) in named:
+        update(f"#{named[id(value)]}".encode())  # A step that several others read is told once.
     elif is_dataclass(value):
+        if isinstance(value, Named):
+            named[id(value)] = len(named)
         update(f"({type(value).__name__}".encode())
         for field in fields(value):
             part = getattr(value, field.name)
@@ -30,12 +34,12 @@ def _feed(value: object, update: Callable[[bytes], object]) -> None:
                 continue
             if isinstance(value, ActiveDays) and field.name == "windows":
                 part = max((last - first + 1 for _, first, last in value.windows), default=0)
-            _feed(part, update)
+            _feed(part, update, named)
         update(b")")
     elif isinstance(value, tuple):
         update(b"[")
         for one in value:
-            _feed(one, update)
+            _feed(one, update, named)
         update(b"]")
     elif isinstance(value, frozenset):
         update(repr(sorted(value)).encode())

@@ -26,7 +26,7 @@ from metrics_api.query.metric_query import (
     NotOf,
     Written,
 )
-from metrics_api.semantic.expressions import ConditionError, compared, parse_condition, property_value
+from metrics_api.semantic.expressions import ConditionError, a, compared, parse_condition, property_value
 from metrics_api.semantic.model import Metric, Property, SemanticModel
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ class _Binder:
 
     def measures(self) -> tuple[Measure, ...]:
         found = []
-        for name in dict.fromkeys(self.query.measures or self.family.default_measures):
+        for name in dict.fromkeys(self.family.default_measures if self.query.measures is None else self.query.measures):
             measure = self.family.measure(self.metric, name)
             if measure is None:
                 offered = [one.name for one in self.family.measures(self.metric)]
@@ -282,7 +282,7 @@ class _Binder:
         if asked.op == "ne":
             return any_of([call("ne", column, values[0]), call("is_null", column)])
         if asked.op == "like" and found.type is not Type.STRING:
-            raise ConditionError(f"`{found.name}` is a {found.type}; `like` compares strings")
+            raise ConditionError(f"`{found.name}` is {a(found.type)}; `like` compares strings")
         return compared(asked.op, column, values[0])
 
 
@@ -298,13 +298,13 @@ def _fitting(value: Value, of: Property) -> Lit:
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:
-            raise ConditionError(f"`{of.name}` is a {of.type}; `{value}` is not", "Write it as `2026-01-31`.") from None
+            raise ConditionError(f"`{of.name}` is {a(of.type)}; `{value}` is not", "Write it as `2026-01-31`.") from None
         value = moment.date() if of.type is Type.DATE else moment.replace(tzinfo=None)
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124
     if not (is_number and abs(value) != float("inf") if of.type.is_numeric else fits[of.type](value)):  # type: ignore[arg-type]
         shown = "null" if value is None else repr(value)
-        remedy = f"Use `is_null: {{{of.name}}}`." if value is None else f"Write a {of.type}."
-        raise ConditionError(f"`{of.name}` is a {of.type}; it cannot be compared with {shown}", remedy)
+        remedy = f"Use `is_null: {{{of.name}}}`." if value is None else f"Write {a(of.type)}."
+        raise ConditionError(f"`{of.name}` is {a(of.type)}; it cannot be compared with {shown}", remedy)
     return Lit(value, of.type)
 
 

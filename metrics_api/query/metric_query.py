@@ -72,7 +72,8 @@ class MetricQuery:
     grain: Grain | None = None
     by: tuple[str, ...] = ()
     where: Condition | None = None
-    measures: tuple[str, ...] = ()
+    measures: tuple[str, ...] | None = None
+    """None: the family's usual ones."""
     parts: tuple[str, ...] = ()
     within: Duration | None = None
     order: tuple[tuple[str, bool], ...] = ()

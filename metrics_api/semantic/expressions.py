@@ -15,7 +15,7 @@ import sqlglot
 from sqlglot import exp
 
 from metrics_api.errors import did_you_mean
-from metrics_api.plan.expr import Call, Col, Expr, Lit, Type, all_of, any_of, call, negated
+from metrics_api.plan.expr import TRUE, Call, Col, Expr, Lit, Type, all_of, any_of, call, negated
 
 MAX_LENGTH = 4_000
 MAX_DEPTH = 40
@@ -53,6 +53,8 @@ def compared(op: str, left: Expr, right: Expr) -> Expr:
     With a constant the column stays bare, so that a warehouse can skip data by it: of NaN and the infinities, which
     sort at the ends, one more bound leaves out those that the constant does not.
     """
+    if op == "eq" and right == TRUE:
+        return left
     bare = _bare(left)
     if bare is left or not isinstance(right, Lit):
         return call(op, left, right)
@@ -61,6 +63,11 @@ def compared(op: str, left: Expr, right: Expr) -> Expr:
     if beyond:
         bounds.append(call(beyond[0], bare, Lit(beyond[1], Type.NUMBER)))
     return all_of(bounds)
+
+
+def a(type_: Type) -> str:
+    """`a string`, `an integer`."""
+    return f"{'an' if type_ is Type.INTEGER else 'a'} {type_}"
 
 
 def _bare(value: Expr) -> Expr:
@@ -136,9 +143,9 @@ class _Reader:
                 value, type_ = self.value(tree)
                 if type_ is not Type.BOOLEAN:
                     raise ConditionError(
-                        f"`{tree.sql()}` is a {type_}, not a condition", f"Compare it, such as `{tree.sql()} = ...`."
+                        f"`{tree.sql()}` is {a(type_)}, not a condition", f"Compare it, such as `{tree.sql()} = ...`."
                     )
-                return call("eq", value, Lit(True, Type.BOOLEAN))
+                return value
         raise self.refusal(tree)
 
     def negation(self, tree: exp.Expression) -> Expr:
@@ -174,7 +181,7 @@ class _Reader:
             case exp.Null():
                 return call("is_null", self.value(tree.this)[0])
             case exp.Boolean() as wanted:
-                return call("eq", self.value(tree.this)[0], Lit(wanted.this, Type.BOOLEAN))
+                return compared("eq", self.value(tree.this)[0], Lit(wanted.this, Type.BOOLEAN))
         raise self.refusal(tree)
 
     def pattern(self, tree: exp.Like | exp.ILike) -> Expr:
@@ -208,14 +215,14 @@ class _Reader:
         bare = _bare(of[0])
         shown = bare.name if isinstance(bare, Col) else "the left side"
         raise ConditionError(
-            f"`{tree.sql()}` compares `{shown}`, a {wanted}, with a {type_}", f"Write a {wanted} on the other side."
+            f"`{tree.sql()}` compares `{shown}`, {a(wanted)}, with {a(type_)}", f"Write {a(wanted)} on the other side."
         )
 
     def moment(self, text: str, wanted: Type) -> Lit:
         try:
             parsed = datetime.fromisoformat(text)
         except ValueError:
-            raise ConditionError(f"`{text}` is not a {wanted}", "Write it as `2026-01-31` or `2026-01-31 09:00:00`.") from None
+            raise ConditionError(f"`{text}` is not {a(wanted)}", "Write it as `2026-01-31` or `2026-01-31 09:00:00`.") from None
         if parsed.tzinfo is not None:
             raise ConditionError(f"`{text}` names a time zone", "Write the UTC time without an offset.")
         value: date = parsed.date() if wanted is Type.DATE else parsed
@@ -253,7 +260,7 @@ class _Reader:
     def numeric(self, tree: exp.Expression) -> Typed:
         expr, type_ = self.value(tree)
         if not type_.is_numeric:
-            raise ConditionError(f"`{tree.sql()}` is a {type_}; arithmetic needs numbers")
+            raise ConditionError(f"`{tree.sql()}` is {a(type_)}; arithmetic needs numbers")
         return expr, type_
 
     def number(self, text: str) -> Typed:
@@ -278,9 +285,9 @@ class _Reader:
         for later in args[1:]:
             self.same_type(args[0], later, tree)
         if name == "lower" and args[0][1] is not Type.STRING:
-            raise ConditionError(f"`{tree.sql()}`: `{name}` takes a string, not a {args[0][1]}")
+            raise ConditionError(f"`{tree.sql()}`: `{name}` takes a string, not {a(args[0][1])}")
         if name == "abs" and not args[0][1].is_numeric:
-            raise ConditionError(f"`{tree.sql()}`: `abs` takes a number, not a {args[0][1]}")
+            raise ConditionError(f"`{tree.sql()}`: `abs` takes a number, not {a(args[0][1])}")
         return Call(name, tuple(expr for expr, _ in args)), args[0][1]
 
     def refusal(self, tree: exp.Expression) -> ConditionError:

@@ -79,7 +79,7 @@ class Project:
         self._warehouse: Warehouse | None = None
         self._connecting = threading.Lock()
         self._statements: _Recent[tuple[BoundQuery, Statement]] = _Recent(2_048)
-        self._reached: dict[Source, tuple[float, datetime]] = {}
+        self._reached: dict[Source, tuple[float, datetime, datetime]] = {}
         self._freshness_seconds = freshness_seconds
 
     def __repr__(self) -> str:
@@ -176,11 +176,12 @@ class Project:
     def _data_through(self, source: Source, as_of: datetime) -> datetime:
         """How far the source's data reaches, asked at most every few seconds."""
         known = self._reached.get(source)
-        if known and time.monotonic() - known[0] < self._freshness_seconds and known[1] <= as_of:
+        if known and time.monotonic() - known[0] < self._freshness_seconds and known[1] <= as_of <= known[2]:
             return known[1]
         reached = newest(source, self.warehouse(), self._engine.dialect, as_of)
-        if as_of >= self.clock() or self.model.as_of == as_of:
-            self._reached[source] = (time.monotonic(), reached)
+        # Until it is asked again the answer holds for the moments since, and for none before.
+        until = as_of + timedelta(seconds=self._freshness_seconds)
+        self._reached[source] = (time.monotonic(), reached, until)
         return reached
 
     def warehouse(self) -> Warehouse:

@@ -7,8 +7,10 @@ A plan's nodes are folded into as few SELECTs as read well: scan, filter, projec
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import assert_never
 
 from sqlglot import exp
@@ -65,7 +67,8 @@ class _Select:
     bindings: dict[str, _Binding]
     joins: list[exp.Join] = field(default_factory=list)
     where: list[Callable[[], Sql]] = field(default_factory=list)
-    group: int | None = None
+    group: list[_Binding] | None = None
+    """The keys' bindings, once rows are aggregated."""
     whole: exp.Expression | None = None
     """A finished query (a union, a sorted one) that can only be wrapped or returned."""
 
@@ -101,7 +104,7 @@ class _Lowering:
                 return inner
             case Project(source, projected):
                 inner = self.select(source)
-                if inner.whole is not None or self.repeats(inner, projected):
+                if inner.whole is not None or self.repeats(inner, projected) or self.forgets_to_aggregate(inner, projected):
                     inner = self.wrapped(inner, output(source))
                 return self.rebound(inner, projected)
             case Aggregate(source, keys, aggregates):
@@ -110,7 +113,7 @@ class _Lowering:
                 if not inner.is_open or self.heaviest(inner, (e for _, e in asked)) >= AGGREGATED:
                     inner = self.wrapped(inner, output(source))
                 inner = self.rebound(inner, asked)
-                inner.group = len(keys)
+                inner.group = [inner.bindings[name] for name, _ in keys]
                 return inner
             case Join():
                 return self.join(plan)
@@ -120,9 +123,8 @@ class _Lowering:
                 for one in inputs[1:]:
                     whole = exp.Union(this=whole, expression=self.finish(self.select(one), names), distinct=False)
                 return _Select(None, [], {name: self.bare(name) for name in names}, whole=whole)
-            case Spine(typed, rows):
-                source_ = self.dialect.values(typed, rows, "spine")
-                return self.over("spine", source_, [name for name, _ in typed])
+            case Spine(typed):
+                return self.over("spine", self.spine(plan), [name for name, _ in typed])
             case Named(name, source):
                 return self.named(plan, name, source)
             case Sort(source, by, limit):
@@ -160,6 +162,13 @@ class _Lowering:
 
         bindings = {name: physical(expr) for name, expr in plan.columns}
         return _Select(self.dialect.table(plan.table), [relation], bindings)
+
+    def spine(self, plan: Spine) -> Sql:
+        """The buckets as a generated series where the engine has one and they are evenly spaced, else row by row."""
+        labels = [row[0] for row in plan.rows]
+        spacing = evenly_spaced(labels) if len(plan.columns) == 1 else None
+        generated = self.dialect.series(labels[0], labels[-1], *spacing, plan.columns[0], "spine") if spacing else None
+        return generated if generated is not None else self.dialect.values(plan.columns, plan.rows, "spine")
 
     def named(self, plan: Named, name: str, source: Plan) -> _Select:
         names = output(source)
@@ -221,7 +230,7 @@ class _Lowering:
         query = exp.Subquery(this=self.finish(inner, names), alias=self.alias(alias))
         return self.over(alias, query, names)
 
-    def finish(self, select: _Select, names: Iterable[str]) -> exp.Expression:
+    def finish(self, select: _Select, names: Sequence[str]) -> exp.Expression:
         if select.whole is not None:
             return select.whole
         items: list[exp.Expression] = []
@@ -237,9 +246,15 @@ class _Lowering:
         if select.where:
             query.set("where", exp.Where(this=self.dialect.and_(*(condition() for condition in select.where))))
         if select.group:
-            ordinals: list[exp.Expression] = [exp.Literal.number(k + 1) for k in range(select.group)]
-            query.set("group", exp.Group(expressions=ordinals))
+            query.set("group", exp.Group(expressions=self.group_keys(select, names)))
         return query
+
+    def group_keys(self, select: _Select, names: Sequence[str]) -> list[exp.Expression]:
+        """By their place in the select list; a key that is not shown, by what it is."""
+        places = {id(select.bindings[name]): place for place, name in reversed(list(enumerate(names, 1)))}
+        return [
+            exp.Literal.number(places[id(key)]) if id(key) in places else key.say() for key in select.group or ()
+        ]
 
     def rebound(self, inner: _Select, projected: Iterable[Named_]) -> _Select:
         old = inner.bindings
@@ -279,6 +294,10 @@ class _Lowering:
         if any(isinstance(part, Over) for _, expr in projected for part in _parts(expr)):
             return inner.group is not None or any(inner.bindings[name].weight >= AGGREGATED for name in heavy)
         return any(read[name] > 1 for name in heavy)
+
+    def forgets_to_aggregate(self, inner: _Select, projected: Iterable[Named_]) -> bool:
+        """Whether an aggregation without keys would be left without an aggregate, and give a row for every row."""
+        return inner.group == [] and self.heaviest(inner, (expr for _, expr in projected)) < AGGREGATED
 
     # -- expressions --------------------------------------------------------------------------------------------------
 
@@ -322,6 +341,28 @@ class _Lowering:
             frame = exp.WindowSpec(kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", **end)
             window.set("spec", frame)
         return window
+
+
+def evenly_spaced(labels: Sequence[object]) -> tuple[int, str] | None:
+    """How far one label is from the next, in hours, days or months; None for few labels or uneven ones.
+
+    >>> evenly_spaced([date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1), date(2026, 4, 1)])
+    (1, 'month')
+    """
+    if len(labels) < 4:
+        return None
+    if isinstance(labels[0], datetime):
+        hours = {later - earlier for earlier, later in pairwise(labels)}  # type: ignore[operator]
+        return (1, "hour") if hours == {timedelta(hours=1)} else None
+    if isinstance(labels[0], date):
+        dates = [label for label in labels if isinstance(label, date)]
+        days = {(later - earlier).days for earlier, later in pairwise(dates)}
+        if len(days) == 1:
+            return days.pop(), "day"
+        months = {12 * (later.year - earlier.year) + later.month - earlier.month for earlier, later in pairwise(dates)}
+        if len(months) == 1 and all(label.day == 1 for label in dates):
+            return months.pop(), "month"
+    return None
 
 
 def _parts(expr: Expr) -> Iterable[Expr]:

@@ -1,0 +1,107 @@
+"""Case files: definitions, events, questions, and the rows to expect, worked out by hand.
+
+    metrics:                       # as in any project; `project:` and `source:` add to the plain ones below
+      watched: {type: usage, event: watch}
+    events: |                      # name, user (`-` none, `''` empty), UTC time, properties
+      watch  ann  2026-01-05T09:00  minutes=5 country=DE
+    data_through: 2026-01-07T00:00
+    cases:
+      counts_by_day:
+        ask: {metric: watched, start: 2026-01-05, end: 2026-01-06}
+        expect: |                  # a header of the columns to look at; `-` is null
+          period      value
+          2026-01-05  1
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from families.asking import project_over
+from families.oracles.world import Event, World
+from metrics_api.definitions.yaml12 import parse_yaml
+from metrics_api.periods import Weekday
+from metrics_api.serving.asking import ask
+
+NUMBERS = {"minutes": float, "level": int, "order_number": int}
+
+
+@dataclass(frozen=True)
+class Case:
+    file: Path
+    name: str
+    setting: dict[str, Any]
+    question: dict[str, Any]
+    expect: str
+
+    def __str__(self) -> str:
+        return f"{self.file.parent.name}/{self.file.name.removesuffix('.case.yml')}:{self.name}"
+
+
+def cases_below(folder: Path) -> Iterator[Case]:
+    for file in sorted(folder.rglob("*.case.yml")):
+        read: Any = parse_yaml(file.read_text(encoding="utf-8"), file.name).data
+        for name, case in read["cases"].items():
+            setting = {**{key: value for key, value in read.items() if key != "cases"}, **case}
+            yield Case(file, name, setting, case["ask"], case["expect"])
+
+
+def expected(case: Case) -> tuple[list[str], list[list[str]]]:
+    header, *rows = [shlex.split(line) for line in case.expect.strip().splitlines()]
+    return header, rows
+
+
+def found(case: Case, header: list[str]) -> list[list[str]]:
+    """What our project answers, in the columns and spelling of the expectation."""
+    setting = case.setting
+    plain = setting.get("project", {})
+    world = World(
+        events=tuple(event_of(line) for line in setting["events"].strip().splitlines()),
+        timezone=plain.get("timezone", "UTC"),
+        week_start=Weekday(plain.get("week_start", "monday")).number,
+        data_through=datetime.fromisoformat(setting["data_through"]),
+    )
+    more = {key: value for key, value in plain.items() if key not in ("timezone", "week_start")}
+    project = project_over(
+        world,
+        yaml.safe_dump(setting["metrics"], sort_keys=False),
+        source=yaml.safe_dump(setting.get("source", {}), sort_keys=False).replace("{}", ""),
+        project=yaml.safe_dump(more, sort_keys=False).replace("{}", ""),
+    )
+    words = dict(case.question)
+    answer = project.answer(ask(words.pop("metric"), **words))
+    part = setting.get("part", next(iter(answer.parts)))
+    return [[spelled(row[name]) for name in header] for row in answer.parts[part].to_pylist()]
+
+
+def event_of(line: str) -> Event:
+    name, user, at, *properties = shlex.split(line)
+    known: dict[str, object] = dict.fromkeys(("country", "minutes", "level", "flag", "sequence"))
+    for one in properties:
+        key, _, value = one.partition("=")
+        known[key] = NUMBERS[key](value) if key in NUMBERS else value == "true" if key == "flag" else value
+    if known["sequence"] is not None:
+        known["sequence"] = int(str(known["sequence"]))
+    event_id = known.pop("id", None)
+    return Event(
+        name, None if user == "-" else user, datetime.fromisoformat(at), known, None if event_id is None else str(event_id)
+    )
+
+
+def spelled(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4f}".rstrip("0").rstrip(".")
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%dT%H:%M")
+    return value.isoformat() if isinstance(value, date) else str(value)
