@@ -14,7 +14,7 @@ from metrics_api.compile.strategies import Abilities, active_days
 from metrics_api.serving.asking import ask
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.data())
 def test_active_users_are_those_of_the_oracle(data: st.DataObject) -> None:
     world = data.draw(worlds(event_ids=False))

@@ -31,7 +31,7 @@ def yaml_of(plan: FunnelPlan) -> str:
     return "\n".join(lines)
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_funnels_are_those_of_the_oracle(data: st.DataObject) -> None:
     plan = data.draw(funnel_plans(min_steps=2).filter(lambda one: one.entry == "any"))

@@ -53,7 +53,7 @@ def same(ours: object, theirs: object) -> bool:
     return ours == theirs
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.data())
 def test_usage_is_what_the_oracle_counts(data: st.DataObject) -> None:
     world = data.draw(worlds())

@@ -1,0 +1,72 @@
+"""What is measured: a question, the same by hand (`by_hand/*.sql`), and the columns a bare scan of it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+SEASON = {"start": "2025-09-02", "end": "2025-11-30"}
+VALUE = "((event = 'watched' AND minutes >= 3) OR event = 'shared')"
+
+
+@dataclass(frozen=True)
+class Question:
+    """`compare` names our columns in the order of the columns by hand."""
+
+    name: str
+    metric: str
+    words: Mapping[str, Any]
+    compare: tuple[str, ...]
+    events: str
+    reads: str
+    since: str = "2025-09-01 22:00:00"
+
+    @property
+    def scan(self) -> str:
+        """The limit: the same rows and columns, read once and reduced to one row."""
+        return (
+            f"SELECT {', '.join(f'MAX({one})' for one in self.reads.split())} FROM app_events "
+            f"WHERE occurred_at >= TIMESTAMP '{self.since}' AND occurred_at < TIMESTAMP '2025-11-30 23:00:00' "
+            f"AND NOT COALESCE(is_internal, FALSE) AND {self.events}"
+        )
+
+
+FUNNEL = ("position", "converted", "mature", "seconds_from_entry_average", "seconds_from_entry_median")
+QUESTIONS = (
+    Question("total_by_day", "app_opens", SEASON, ("period", "value"), "event = 'opened_app'", "occurred_at"),
+    Question(
+        "people_by_day", "videos_watched", {**SEASON, "measures": "total,users"}, ("period", "total", "users"),
+        VALUE, "occurred_at user_id minutes",
+    ),
+    Question(
+        "people_by_week_and_country", "videos_watched",
+        {**SEASON, "grain": "week", "by": "country", "measures": "total,users"},
+        ("period", "country", "total", "users"), VALUE, "occurred_at user_id country minutes",
+    ),
+    Question(
+        "percentiles_by_day", "videos_watched",
+        {**SEASON, "measures": "per_user_median,per_user_p90,per_user_average"},
+        ("period", "per_user_median", "per_user_p90", "per_user_average"), VALUE, "occurred_at user_id minutes",
+    ),
+    Question(
+        "sum_by_day", "minutes_watched", SEASON, ("period", "value"), "event = 'watched' AND minutes >= 1",
+        "occurred_at minutes",
+    ),
+    Question(
+        "monthly_actives_30_days", "monthly_actives", {"start": "2025-11-01", "end": "2025-11-30"},
+        ("period", "value"), VALUE, "occurred_at user_id minutes", since="2025-10-04 22:00:00",
+    ),
+    Question(
+        "monthly_actives_90_days", "monthly_actives", SEASON, ("period", "value"), VALUE,
+        "occurred_at user_id minutes", since="2025-08-05 22:00:00",
+    ),
+    Question(
+        "activation_once_per_user", "activation", SEASON, FUNNEL,
+        "event IN ('sign_up', 'added_to_list', 'watched', 'shared')", "occurred_at user_id minutes",
+    ),
+    Question(
+        "browse_to_watch_repeated", "browse_to_watch", SEASON, FUNNEL,
+        "event IN ('opened_app', 'searched', 'watched')", "occurred_at user_id minutes",
+    ),
+)  # fmt: skip

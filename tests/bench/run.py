@@ -1,0 +1,182 @@
+"""`make bench`: how far our SQL is from the best written by hand and from a bare scan, and what compiling costs.
+
+Everything is measured in one run on the same data, in CPU seconds of this process (both threads of DuckDB), variants
+interleaved, medians. Absolute times wobble with the machine; the ratios are the result. Before timing, the rows of
+both statements are compared.
+
+    BENCH_USERS=330000 BENCH_ROUNDS=7 python tests/bench/run.py [name ...]
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from itertools import zip_longest
+from pathlib import Path
+
+import duckdb
+
+from metrics_api import load_project
+from metrics_api.compile.pipeline import compile_query
+from metrics_api.datasets import copy_definitions, dataset
+from metrics_api.families import families
+from metrics_api.query.bind import bind
+from metrics_api.serving.asking import ask
+from metrics_api.serving.project import Project
+
+sys.path.insert(0, str(Path(__file__).parent))
+from questions import QUESTIONS, SEASON, Question  # noqa: E402
+
+HERE = Path(__file__).parent
+USERS = int(os.environ.get("BENCH_USERS", "330000"))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
+FOLDER = Path(os.environ.get("BENCH_DIR", HERE.parents[1] / ".bench")) / str(USERS)
+
+
+def cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def prepared() -> Project:
+    chosen = dataset("streaming")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    if not (FOLDER / chosen.warehouse_file).exists():
+        print(f"building {USERS:,} users ...", flush=True)
+        chosen.build(FOLDER / chosen.warehouse_file, users=USERS, end=date(2025, 11, 30))
+        copy_definitions("streaming", FOLDER)
+    return load_project(FOLDER)
+
+
+def rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[object, ...]]:
+    return connection.sql(sql).fetchall()
+
+
+def same(ours: Sequence[object], theirs: Sequence[object]) -> bool:
+    return all(
+        math.isclose(float(a), float(b), rel_tol=1e-9) if isinstance(a, float) else a == b  # type: ignore[arg-type]
+        for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def checked(project: Project, question: Question, by_hand: list[tuple[object, ...]]) -> str:
+    """Our rows in the columns by hand; raises when one differs. Returns our statement."""
+    answer = project.answer(ask(question.metric, **question.words))
+    table = next(iter(answer.parts.values())).to_pylist()
+    for row, following in zip_longest(table, table[1:]):
+        if "dropped" in row:  # Of those who reached a step, how many have a closed window: what the next one says.
+            row["mature"] = following["mature_entered"] if following else row["mature_entered"] - row["dropped"]
+    mine = [tuple(row[name] for name in question.compare) for row in table]
+    assert len(mine) == len(by_hand), (question.name, len(mine), len(by_hand))
+    for ours, theirs in zip(mine, by_hand, strict=True):
+        assert same(ours, theirs), (question.name, ours, theirs)
+    return answer.info.sql
+
+
+def timed(connection: duckdb.DuckDBPyConnection, statements: dict[str, str]) -> dict[str, float]:
+    spent: dict[str, list[float]] = {name: [] for name in statements}
+    for round_ in range(ROUNDS + 1):
+        for name, sql in statements.items():
+            begun = cpu()
+            connection.sql(sql).to_arrow_table()
+            if round_:  # the first warms the page cache
+                spent[name].append(cpu() - begun)
+    return {name: statistics.median(times) for name, times in spent.items()}
+
+
+def bench_queries(project: Project, wanted: Sequence[str]) -> None:
+    connection = duckdb.connect(str(FOLDER / "streaming.duckdb"), read_only=True)
+    connection.execute("SET TimeZone='UTC'")
+    connection.execute("SET threads=2")
+    (events,) = rows(connection, "SELECT COUNT(*) FROM app_events")[0]
+    reached = project.answer(ask("app_opens", **SEASON)).info.data_through
+    print(f"\n{events:,} events, {USERS:,} users; DuckDB {duckdb.__version__}, 2 threads; CPU s, median of {ROUNDS}\n")
+    print(f"| {'query':<28} | ours | by hand | scan | ours / by hand | ours / scan |")
+    print(f"|{'-' * 30}|---|---|---|---|---|")
+    for question in QUESTIONS:
+        if wanted and question.name not in wanted:
+            continue
+        by_hand = (HERE / "by_hand" / f"{question.name}.sql").read_text(encoding="utf-8")
+        by_hand = by_hand.replace("$data_through", str(reached))
+        ours = checked(project, question, rows(connection, by_hand))
+        took = timed(connection, {"ours": ours, "hand": by_hand, "scan": question.scan})
+        print(
+            f"| {question.name:<28} | {took['ours']:.3f} | {took['hand']:.3f} | {took['scan']:.3f} "
+            f"| {took['ours'] / took['hand']:.2f} | {took['ours'] / took['scan']:.1f} |",
+            flush=True,
+        )
+
+
+def bench_compile(project: Project) -> None:
+    """First: a question never asked before, in a warm process. Again: the same question."""
+    print("\n| compile | first, ms | again, ms |\n|---|---|---|")
+    now = project.clock()
+    for name in project.model.metrics:
+        first = []
+        for back in range(30):
+            question = ask(name, start=date.fromisoformat(SEASON["start"]) - timedelta(back), end=SEASON["end"])
+            first.append(
+                _milliseconds(
+                    lambda question=question: compile_query(  # type: ignore[misc]
+                        bind(question, project.model, families(), now=now, limits=project.limits),
+                        project._engine.dialect,
+                    )
+                )
+            )
+        question = ask(name, **SEASON)
+        project._compiled(question)
+        again = [_milliseconds(lambda: project._compiled(question)) for _ in range(200)]  # noqa: B023
+        print(f"| {name} | {statistics.median(first):.2f} | {statistics.median(again):.3f} |", flush=True)
+
+
+def _milliseconds(work: Callable[[], object]) -> float:
+    begun = time.process_time()
+    work()
+    return 1000 * (time.process_time() - begun)
+
+
+def bench_cold_start() -> None:
+    command = [sys.executable, "-m", "metrics_api.cli.main", "validate", "--project", str(FOLDER)]
+    spent = []
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(command, check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    print(f"\n`validate` from a cold start: {statistics.median(spent):.2f} s CPU (median of 5)")
+
+
+def bench_schema(count: int = 500) -> None:
+    import tempfile
+
+    from metrics_api.compile.project import load_model
+    from metrics_api.graphql_schema.schema import build_schema
+
+    with tempfile.TemporaryDirectory() as folder:
+        copy_definitions("streaming", Path(folder))
+        metrics = "".join(
+            f"  clicks_{n}: {{type: usage, event: opened_app}}\n  way_{n}: {{type: funnel, "
+            f"steps: {{a: opened_app, b: searched}}}}\n"
+            for n in range(count // 2)
+        )
+        Path(folder, "many.yml").write_text(f"metrics:\n{metrics}", encoding="utf-8")
+        read = _milliseconds(lambda: load_model(Path(folder)))
+        model, _ = load_model(Path(folder))
+        built = _milliseconds(lambda: build_schema(model))
+    print(f"{len(model.metrics)} metrics: read and resolved in {read:.0f} ms, GraphQL schema built in {built:.0f} ms")
+
+
+if __name__ == "__main__":
+    opened = prepared()
+    bench_queries(opened, sys.argv[1:])
+    if not sys.argv[1:]:
+        bench_compile(opened)
+        bench_cold_start()
+        bench_schema()
