@@ -284,5 +284,10 @@ def _hours(calendar: Calendar, span: Span) -> Iterator[Period]:
         yield pending
 
 
+@lru_cache(maxsize=1)
+def _timezones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
 def is_timezone(name: str) -> bool:
-    return name in available_timezones()
+    return name in _timezones()

@@ -148,6 +148,8 @@ class _Binder:
             as_of=self.as_of,
             data_through=self.as_of,
         )
+        if not self.problems and not bound.periods:
+            self.problem(f"{first} never happened in {calendar.timezone}: the zone skipped that date")
         if not self.problems:
             self.check_columns(bound)
         if self.problems:
@@ -178,7 +180,11 @@ class _Binder:
                 if not duration.is_whole_days:
                     self.problem(f"`last {duration}` is shorter than a day", "Ask for days, with `grain: hour`.")
                     return today, today
-                return _last_units(calendar, today, duration, exclude_current=exclude_current)
+                try:
+                    return _last_units(calendar, today, duration, exclude_current=exclude_current)
+                except (OverflowError, ValueError):
+                    self.problem(f"`last {duration}` begins before there were years", "Ask for a shorter range.")
+                    return today, today
 
     def breakdowns(self) -> tuple[Property, ...]:
         by = self.query.by

@@ -59,8 +59,6 @@ class Family:
     """A definition in YAML, read by the docs and by tests."""
     check: Callable[[BoundQuery], None] = lambda query: None
     """Refuses (QueryError) what this family cannot answer."""
-    per_entity: Callable[[BoundQuery], Plan] | None = None
-    """A face: (entity, value) over the range, for whoever composes metrics."""
 
     @property
     def type(self) -> str:

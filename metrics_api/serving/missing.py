@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from metrics_api.errors import Problem, WarehouseError, did_you_mean
-from metrics_api.semantic.model import Metric, Source
+from metrics_api.semantic.model import Source
 
 if TYPE_CHECKING:
     from metrics_api.engines.warehouse import Warehouse
 
 
-def explain_failure(error: WarehouseError, metric: Metric, warehouse: Warehouse) -> WarehouseError:
+def explain_failure(error: WarehouseError, sources: Iterable[Source], warehouse: Warehouse) -> WarehouseError:
     """The same failure, with the tables and columns that are not there named where that is the cause."""
     try:
-        problems = [problem for source in metric.sources for problem in missing_columns(source, warehouse)]
+        problems = [problem for source in sources for problem in missing_columns(source, warehouse)]
     except WarehouseError:
         return error
     return WarehouseError(problems) if problems else error

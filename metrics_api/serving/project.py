@@ -17,7 +17,7 @@ from metrics_api.compile.project import load_model
 from metrics_api.definitions.loader import Definitions
 from metrics_api.definitions.warehouses import resolve_environment
 from metrics_api.engines import Engine, engine
-from metrics_api.errors import QueryError, WarehouseError, did_you_mean
+from metrics_api.errors import Code, Problem, QueryError, WarehouseError, did_you_mean
 from metrics_api.families import families
 from metrics_api.plan.explain import story
 from metrics_api.query.bind import BoundQuery, bind
@@ -85,6 +85,11 @@ class Project:
     def __repr__(self) -> str:
         return f"<Project {self.model.project.name!r}: {len(self.model.metrics)} metrics, on {self.warehouse_name}>"
 
+    @property
+    def definitions(self) -> Definitions:
+        """What is written in the folder, with its places."""
+        return self._definitions
+
     # -- asking -------------------------------------------------------------------------------------------------------
 
     def query(self, metric: str, **words: Any) -> pa.Table:
@@ -104,11 +109,10 @@ class Project:
             parts = split(table, statement.parts)
         except OverflowError as error:
             raise WarehouseError(f"{bound.metric.name}: {error}") from None
-        first = next(iter(parts))
-        order = [(name, "descending" if descending else "ascending") for name, descending in self._order(bound, parts[first])]
-        rows = parts[first].sort_by(order) if order and first != "overall" else parts[first]
-        truncated = rows.num_rows > bound.limit
-        parts[first] = rows = rows.slice(0, bound.limit)
+        parts = {name: self._in_order(bound, part) for name, part in parts.items()}
+        truncated = any(part.num_rows > bound.limit for part in parts.values())
+        parts = {name: part.slice(0, bound.limit) for name, part in parts.items()}
+        rows = next(iter(parts.values()))
         if "rows" in parts:
             late = max((one.late_arrival.elapsed for one in bound.metric.sources if one.late_arrival), default=timedelta(0))
             parts["rows"] = with_completeness(
@@ -129,6 +133,15 @@ class Project:
             seconds=time.perf_counter() - begun,
         )
         return Answer(parts, info)
+
+    def data_through(self, metric: str) -> datetime:
+        """How far the data of a metric reaches, in naive UTC. Raises WarehouseError, and QueryError for no metric."""
+        found = self.model.metrics.get(metric)
+        if found is None:
+            fix = did_you_mean(metric, self.model.metrics, what="metrics")
+            raise QueryError(Problem(f"there is no metric `{metric}`", fix=fix, code=Code.UNKNOWN_NAME))
+        as_of = self.model.as_of or self.clock()
+        return min((self._data_through(source, as_of) for source in found.sources), default=as_of)
 
     def sql(self, metric: str, *, dialect: str | None = None, **words: Any) -> str:
         """The statement that would answer; asks the warehouse nothing. Raises UnsupportedByEngine, QueryError."""
@@ -156,6 +169,8 @@ class Project:
         now = self.clock()
         metric = self.model.metrics.get(query.metric)
         as_of = query.as_of or self.model.as_of or now
+        if not 1900 <= as_of.year < 2200:  # Beyond, the local date may not exist.
+            raise QueryError(f"as of {as_of.year:04}: the years 1900 to 2199 are answered")
         reached = min((self._data_through(source, as_of) for source in metric.sources), default=as_of) if metric else as_of
         # The clock matters to a question only through the local date, where no range or a relative one is given.
         today = self.model.calendar.local_date(as_of) if query.timezone is None else as_of
@@ -171,14 +186,18 @@ class Project:
         try:
             return warehouse.run(sql).table
         except WarehouseError as error:
-            raise explain_failure(error, bound.metric, warehouse) from None
+            raise explain_failure(error, bound.metric.sources, warehouse) from None
 
     def _data_through(self, source: Source, as_of: datetime) -> datetime:
         """How far the source's data reaches, asked at most every few seconds."""
         known = self._reached.get(source)
         if known and time.monotonic() - known[0] < self._freshness_seconds and known[1] <= as_of <= known[2]:
             return known[1]
-        reached = newest(source, self.warehouse(), self._engine.dialect, as_of)
+        warehouse = self.warehouse()
+        try:
+            reached = newest(source, warehouse, self._engine.dialect, as_of)
+        except WarehouseError as error:
+            raise explain_failure(error, [source], warehouse) from None
         # Until it is asked again the answer holds for the moments since, and for none before.
         until = as_of + timedelta(seconds=self._freshness_seconds)
         self._reached[source] = (time.monotonic(), reached, until)
@@ -213,10 +232,13 @@ class Project:
             raise QueryError(f"there is no warehouse `{warehouse}`", fix=did_you_mean(warehouse, known, what="warehouses"))
         return engine(known[warehouse].type)
 
-    def _order(self, bound: BoundQuery, table: pa.Table) -> list[tuple[str, bool]]:
+    def _in_order(self, bound: BoundQuery, table: pa.Table) -> pa.Table:
+        """By what was asked, ties and the rest by bucket, breakdowns and step; a part knows only some of these."""
+        fixed = ("period", *(one.name for one in bound.by), "position")
         asked = dict(bound.order)
-        fixed = [name for name in ("period", *(one.name for one in bound.by), "position") if name in table.column_names]
-        return [*asked.items(), *((name, False) for name in fixed if name not in asked)]
+        names = [name for name in dict.fromkeys((*asked, *fixed)) if name in table.column_names]
+        keys = [(name, "descending" if asked.get(name) else "ascending") for name in names]
+        return table.sort_by(keys) if keys else table
 
 
 class _Recent(Generic[V]):

@@ -58,6 +58,7 @@ def refusal(project: Project, metric: str, **words: Any) -> QueryError:
         ({"last": "5 hours"}, "shorter than a day", "grain: hour"),
         ({"grain": "dy"}, "`dy` is not a grain", "Did you mean `day`?"),
         ({"timezone": "Europe/Berln"}, "there is no time zone `Europe/Berln`", "Did you mean `Europe/Berlin`?"),
+        ({"start": "2011-12-30", "end": "2011-12-30", "timezone": "Pacific/Apia"}, "2011-12-30 never happened", None),
         ({"where": "contry = 'DE'"}, "`contry` is not a declared property", "Did you mean `country`?"),
         ({"where": {"contry": {"eq": "DE"}}}, "`contry` is not a declared property", "Did you mean `country`?"),
         ({"where": {"country": {"equals": "DE"}}}, "there is no operator `equals`", None),

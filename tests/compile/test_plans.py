@@ -1,0 +1,100 @@
+"""Plans keep their invariants through every pass, and fingerprints name computations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from metrics_api.compile.passes.expand_operators import expand_operators
+from metrics_api.compile.pipeline import PASSES, compile_query, plan_of
+from metrics_api.compile.project import load_model
+from metrics_api.compile.strategies import Abilities
+from metrics_api.engines import engine, engines
+from metrics_api.families import families
+from metrics_api.plan.fingerprint import fingerprint
+from metrics_api.plan.nodes import ActiveDays, Aggregate, Journey, Named, keep
+from metrics_api.plan.expr import Col
+from metrics_api.plan.verify import faults
+from metrics_api.plan.walk import nodes
+from metrics_api.query.bind import BoundQuery, bind
+from metrics_api.query.limits import Limits
+from metrics_api.serving.asking import ask
+
+STREAMING = Path(__file__).parents[2] / "metric_definitions" / "streaming"
+NOW = datetime(2026, 3, 31, 12)
+MODEL, _ = load_model(STREAMING)
+SERIES = (
+    {},
+    {"by": "country,platform", "measures": "total,users,per_user_p90,sum_minutes,average_minutes"},
+    {"grain": "hour", "parts": "rows,overall", "where": "country != 'DE'"},
+    {"grain": "week", "parts": "overall,rows", "order": "-value", "limit": 5},
+)
+OTHERS = ({}, {"by": "country"}, {"grain": "month"})
+WORDS = {
+    "usage": SERIES,
+    "value_moment": SERIES,
+    "active_users": (*OTHERS, {"parts": "rows,overall"}),
+    "funnel": (*OTHERS, {"measures": ""}, {"measures": "seconds_from_previous_p90"}),
+}
+
+
+def bound(metric: str, **words: object) -> BoundQuery:
+    asked = ask(metric, **{"last": "40 days", **words})  # type: ignore[arg-type]
+    return bind(asked, MODEL, families(), now=NOW, limits=Limits())
+
+
+def questions() -> Iterator[tuple[str, BoundQuery]]:
+    for name, metric in MODEL.metrics.items():
+        for number, words in enumerate(WORDS[metric.type]):
+            yield f"{name}-{number}", bound(name, **words)
+
+
+@pytest.mark.parametrize("query", [pytest.param(query, id=name) for name, query in questions()])
+@pytest.mark.parametrize("abilities", [Abilities(126, True), Abilities(62, False), Abilities(0, False)], ids=str)
+def test_every_pass_keeps_the_invariants(query: BoundQuery, abilities: Abilities) -> None:
+    plan = plan_of(query)
+    assert faults(plan) == []
+    for one in PASSES:
+        plan = one(plan, abilities) if one is expand_operators else one(plan)  # type: ignore[operator,call-arg]
+        assert faults(plan) == [], one.__name__
+    assert not any(isinstance(node, ActiveDays | Journey) for node in nodes(plan))
+
+
+def test_faults_are_found() -> None:
+    plan = plan_of(bound("app_opens"))
+    assert faults(Aggregate(plan, keep("nobody"), (("n", Col("period")),))) != []
+
+
+@pytest.mark.parametrize("name", sorted(engines()))
+def test_every_question_compiles_for_every_engine_the_same_each_time(name: str) -> None:
+    dialect = engine(name).dialect
+    for _, query in questions():
+        first, second = compile_query(query, dialect), compile_query(query, dialect)
+        assert first.sql == second.sql
+        assert first.sql.startswith(f"/* metrics-api metric={query.metric.name} fingerprint={first.fingerprint} */")
+
+
+def test_a_fingerprint_is_blind_to_dates_and_sees_everything_else() -> None:
+    mark = fingerprint(plan_of(bound("videos_watched")))
+    assert fingerprint(plan_of(bound("videos_watched", last="20 days"))) == mark
+    others = [
+        bound("videos_watched", by="country"),
+        bound("videos_watched", grain="week"),
+        bound("videos_watched", where="country = 'DE'"),
+        bound("videos_watched", where="country = 'FR'"),
+        bound("videos_watched", measures="total"),
+        bound("videos_watched", parts="rows,overall"),
+        bound("app_opens"),
+    ]
+    marks = {fingerprint(plan_of(query)) for query in others}
+    assert len(marks) == len(others) and mark not in marks
+
+
+def test_a_step_read_twice_is_computed_once() -> None:
+    plan = plan_of(bound("activation"))
+    assert sum(isinstance(node, Named) and node.name == "totals" for node in nodes(plan)) == 1
+    text = compile_query(bound("activation"), engine("duckdb").dialect).sql
+    assert text.count("totals AS (") == 1
