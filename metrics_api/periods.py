@@ -77,7 +77,7 @@ class Duration:
     @classmethod
     def parse(cls, text: str) -> Duration:
         """Read `7 days`; raises ValueError with the remedy."""
-        matched = _DURATION.fullmatch(text.lower()) if isinstance(text, str) else None
+        matched = _DURATION.fullmatch(text.lower())
         units = (*_UNITS, "month", "quarter", "year")
         if not matched or matched[2] not in units:
             raise ValueError(f"`{text}` is not a duration; write a whole number and a unit, such as `7 days`, "

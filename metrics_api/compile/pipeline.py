@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
 
 from metrics_api.compile.passes.apply_exclusion import apply_exclusion
 from metrics_api.compile.passes.expand_operators import expand_operators
@@ -19,11 +21,16 @@ from metrics_api.sql.dialect import Dialect
 from metrics_api.sql.lower import lower
 from metrics_api.sql.render import render
 
-PASSES = (
-    apply_exclusion,  # first, so that whatever rows a family reads are already those the project counts
-    restrict_time,  # below everything: bounds belong to the scan, or no warehouse prunes
-    expand_operators,  # last: strategies choose among relational forms of what the others have settled
-)
+Pass: TypeAlias = Callable[[Plan], Plan]
+
+
+def passes(abilities: Abilities) -> tuple[Pass, ...]:
+    """What happens to every plan, in order."""
+    return (
+        apply_exclusion,  # first, so that whatever rows a family reads are already those the project counts
+        restrict_time,  # below everything: bounds belong to the scan, or no warehouse prunes
+        partial(expand_operators, abilities=abilities),  # last: strategies are forms of what the others have settled
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +52,8 @@ def plan_of(query: BoundQuery) -> Plan:
 
 def rewritten(plan: Plan, dialect: Dialect) -> Plan:
     """The plan after all passes: relational nodes only."""
-    abilities = Abilities(bitmap_days=dialect.bitmap_days, has_asof=dialect.has_asof)
-    for one in PASSES:
-        plan = one(plan, abilities) if one is expand_operators else one(plan)  # type: ignore[operator,call-arg]
+    for one in passes(Abilities(bitmap_days=dialect.bitmap_days, has_asof=dialect.has_asof)):
+        plan = one(plan)
     return plan
 
 

@@ -113,8 +113,8 @@ def _active(query: BoundQuery, periods: Sequence[Period]) -> Plan:
         projected = {"period": period(query, Col(AT), span), **labels(query), "entity": Col(ENTITY)}
         keys = keep("period", *by, "entity")
         people = Named("people", Aggregate(occurrences(query, spec.selection, span, projected), keys, ()))
-        known = Filter(people, is_known(query, Col("entity")))
-        return Aggregate(known, keep("period", *by), (("users", Agg("count_rows")),))
+        there = Filter(people, is_known(query, Col("entity")))
+        return Aggregate(there, keep("period", *by), (("users", Agg("count_rows")),))
     windows = [(one.label, *_window(query, one)) for one in periods]
     first, last = min(window[1] for window in windows), max(window[2] for window in windows)
     span = query.clipped(query.calendar.span(first, last))

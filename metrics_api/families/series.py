@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from metrics_api.errors import did_you_mean
@@ -40,19 +41,57 @@ _PROPERTY = re.compile(r"(sum|average|min|max)_([a-z_0-9]+)")
 PROPERTY_AGGREGATES = ("sum", "average", "min", "max")
 PER_USER = ("average", "median", "p25", "p75", "p90")
 
+CONVENTIONS = ("Events without a user count in totals and sums, not in users.",)
 TOTAL = Measure("total", "total", Type.INTEGER, description="Matching events.")
 USERS = Measure("users", "users", Type.INTEGER, description="Different people with at least one matching event.")
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a counting family resolves to: which events, what `value` is, and how much an event holds."""
+
+    selection: Selection
+    value: Measure
+    depth: Measure | None = None
+
+
+def measures_of(metric: Metric) -> tuple[Measure, ...]:
+    """What can be asked of a counting metric, in a stable order."""
+    spec: Counted = metric.spec
+    names = [f"per_user_{stat}" for stat in PER_USER]
+    for one in metric.sources[0].properties.values():
+        if one.type.is_numeric:
+            names += [f"{aggregate}_{one.name}" for aggregate in PROPERTY_AGGREGATES]
+    found = (measure_named(name, metric.sources) for name in names)
+    depth = () if spec.depth is None else (spec.depth,)
+    return (spec.value, TOTAL, USERS, *depth, *(one for one in found if one is not None))
+
+
+def measure_of(metric: Metric, name: str) -> Measure | None:
+    """The measure of that name, percentiles by pattern included."""
+    spec: Counted = metric.spec
+    own = {"value": spec.value, "depth": spec.depth}
+    return own[name] if name in own else measure_named(name, metric.sources)
+
+
+def counted(scope: Scope, selection: Selection, *, measure: str, depth: str | None = None) -> Counted | None:
+    """The spec of a counting family from what is written; None, and problems, when it means nothing."""
+    value = written_measure(scope, measure, selection.sources, "measure")
+    held = written_measure(scope, depth, selection.sources, "depth") if depth is not None else None
+    if value is None or (depth is not None and held is None):
+        return None
+    value = replace(value, name="value", description=f"The metric's value: {measure}.")
+    return Counted(selection, value, replace(held, name="depth") if held else None)
 
 
 def written_measure(scope: Scope, written: str, sources: Sequence[Source], *path: str | int) -> Measure | None:
     """The measure that a definition's `measure: sum(minutes)` means; None, and a problem, when it means nothing."""
     matched = _WRITTEN.fullmatch(written.strip())
     if not matched:
-        fix = "Write `total`, `users`, `per_user(median)` or `sum(PROPERTY)`, `average(..)`, `min(..)`, `max(..)`."
-        scope.problem(f"`{written}` is not a measure", *path, fix=fix)
+        forms = "Write `total`, `users`, `per_user(median)` or `sum(PROPERTY)`, `average(..)`, `min(..)`, `max(..)`."
+        scope.problem(f"`{written}` is not a measure", *path, fix=forms)
         return None
-    name = matched[1] or f"{matched[2]}_{matched[3]}"
-    measure = measure_named(name, sources)
+    measure = measure_named(matched[1] or f"{matched[2]}_{matched[3]}", sources)
     if measure is None:
         numeric = [one for one in sources[0].properties.values() if one.type.is_numeric]
         candidates = PER_USER if matched[2] == "per_user" else [one.name for one in numeric]
@@ -81,16 +120,6 @@ def measure_named(name: str, sources: Sequence[Source]) -> Measure | None:
     return None
 
 
-def offered(metric: Metric, *, more: Sequence[Measure] = ()) -> tuple[Measure, ...]:
-    """What can be asked of a metric over these sources, in a stable order."""
-    names = [f"per_user_{stat}" for stat in PER_USER]
-    for one in metric.sources[0].properties.values():
-        if one.type.is_numeric:
-            names += [f"{aggregate}_{one.name}" for aggregate in PROPERTY_AGGREGATES]
-    found = (measure_named(name, metric.sources) for name in names)
-    return (TOTAL, USERS, *more, *(one for one in found if one is not None))
-
-
 def series_columns(query: BoundQuery) -> Mapping[str, tuple[Column, ...]]:
     """`rows` by period and breakdowns, `overall` by breakdowns."""
     groups = tuple(Column(one.name, Type.STRING, description=one.description or "") for one in query.by)
@@ -104,8 +133,9 @@ def series_columns(query: BoundQuery) -> Mapping[str, tuple[Column, ...]]:
     return {part: every[part] for part in query.parts}
 
 
-def plan_series(query: BoundQuery, selection: Selection) -> Mapping[str, Plan]:
+def plan_series(query: BoundQuery) -> Mapping[str, Plan]:
     """The plans of the selected parts."""
+    selection: Selection = query.metric.spec.selection
     measures = {one.name: one for one in query.measures}
     # Minima, maxima and people do not change when a row comes twice; only what does pays for telling copies apart.
     marked = any(may_repeat(source) for source in selection.sources) and any(
@@ -122,31 +152,45 @@ def plan_series(query: BoundQuery, selection: Selection) -> Mapping[str, Plan]:
             projected[f"of_{one.measured}"] = _finite(one, selection)
     events = occurrences(query, selection, query.span, projected, marked=marked)
     groups = keep(*(one.name for one in query.by))
-    parts: dict[str, Plan] = {}
-    if not by_person:
-        if "rows" in query.parts:
-            counted: Plan = Named("counted", Aggregate(events, (*keep("period"), *groups), _direct(measures, counts)))
-            parts["rows"] = _filled(query, counted, measures)
-        if "overall" in query.parts:
-            parts["overall"] = (
-                Aggregate(counted, groups, tuple((name, _coarser(name, one)) for name, one in measures.items()))
-                if "rows" in query.parts
-                else Aggregate(events, groups, _final(measures, counts))
-            )
-        return {part: parts[part] for part in query.parts}
+    if by_person:
+        plans = _by_person(query, events, groups, measures, counts)
+    else:
+        plans = _by_event(query, events, groups, measures, counts)
+    return {part: plans[part] for part in query.parts}
+
+
+def _by_event(
+    query: BoundQuery,
+    events: Plan,
+    groups: tuple[Named_, ...],
+    measures: Mapping[str, Measure],
+    counts: Expr | None,
+) -> dict[str, Plan]:
+    """The parts, when no measure is about people: events are counted where they are read."""
+    if "rows" not in query.parts:
+        return {"overall": Aggregate(events, groups, _final(measures, counts))}
+    grouped = Named("counted", Aggregate(events, (*keep("period"), *groups), _direct(measures, counts)))
+    coarser = tuple((name, _coarser(name, one)) for name, one in measures.items())
+    return {"rows": _filled(query, grouped, measures), "overall": Aggregate(grouped, groups, coarser)}
+
+
+def _by_person(
+    query: BoundQuery,
+    events: Plan,
+    groups: tuple[Named_, ...],
+    measures: Mapping[str, Measure],
+    counts: Expr | None,
+) -> dict[str, Plan]:
+    """The parts from one row for each (period,) group and person."""
     carried = _carried(measures, counts)
-    keys = (*keep(*(["period"] if "rows" in query.parts else [])), *groups, *keep("entity"))
-    people: Plan = Named("people", Aggregate(events, keys, carried))
-    known = is_known(query, Col("entity"))
-    if "rows" in query.parts:
-        counted = Named("counted", Aggregate(people, (*keep("period"), *groups), _of_people(measures, known, marked=marked)))
-        parts["rows"] = _filled(query, counted, measures)
-    if "overall" in query.parts:
-        if "rows" in query.parts:
-            once = Aggregate(people, (*groups, *keep("entity")), _recarried(carried))
-            people = Named("people_overall", once)
-        parts["overall"] = Aggregate(people, groups, _of_people(measures, known, marked=marked))
-    return {part: parts[part] for part in query.parts}
+    aggregates = _of_people(measures, is_known(query, Col("entity")), marked=counts is not None)
+    if "rows" not in query.parts:
+        people = Named("people", Aggregate(events, (*groups, *keep("entity")), carried))
+        return {"overall": Aggregate(people, groups, aggregates)}
+    people = Named("people", Aggregate(events, (*keep("period"), *groups, *keep("entity")), carried))
+    grouped = Named("counted", Aggregate(people, (*keep("period"), *groups), aggregates))
+    once = Named("people_overall", Aggregate(people, (*groups, *keep("entity")), _recarried(carried)))
+    return {"rows": _filled(query, grouped, measures), "overall": Aggregate(once, groups, aggregates)}
 
 
 def _finite(measure: Measure, selection: Selection) -> Expr:
@@ -156,13 +200,13 @@ def _finite(measure: Measure, selection: Selection) -> Expr:
     return call("finite", column) if type_ is Type.NUMBER else column
 
 
-def _filled(query: BoundQuery, counted: Plan, measures: Mapping[str, Measure]) -> Plan:
+def _filled(query: BoundQuery, grouped: Plan, measures: Mapping[str, Measure]) -> Plan:
     """Every bucket in order, zeros where nothing was counted."""
     shown = tuple(
         (name, zero_if_missing(name) if one.is_count else Col(name)) for name, one in measures.items()
     )
     by = keep("period", *(one.name for one in query.by))
-    return in_order(query, Project(on_every_period(query, counted), (*by, *shown)))
+    return in_order(query, Project(on_every_period(query, grouped), (*by, *shown)))
 
 
 # -- aggregates straight over events ------------------------------------------------------------------------------------

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from metrics_api.definitions.base import Condition, MetricDefinition, Selector
 from metrics_api.definitions.names import EventName
-from metrics_api.families.series import measure_named, offered, plan_series, series_columns, written_measure
-from metrics_api.plan.nodes import Plan
-from metrics_api.query.bind import BoundQuery
-from metrics_api.query.family import Family, Measure
-from metrics_api.semantic.model import Metric, Selection
+from metrics_api.families.series import (
+    CONVENTIONS,
+    Counted,
+    counted,
+    measure_of,
+    measures_of,
+    plan_series,
+    series_columns,
+)
+from metrics_api.query.family import Family
 from metrics_api.semantic.resolve import Scope
 
 
@@ -28,35 +31,9 @@ class UsageDefinition(MetricDefinition):
     """What `value` is: total, users, per_user(median), sum(PROPERTY), average(PROPERTY), min(..) or max(..)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    selection: Selection
-    value: Measure
-
-
-def resolve(definition: UsageDefinition, scope: Scope) -> Usage | None:
+def resolve(definition: UsageDefinition, scope: Scope) -> Counted | None:
     selection = scope.selection(Selector(event=definition.event, where=definition.where))
-    if selection is None:
-        return None
-    value = written_measure(scope, definition.measure, selection.sources, "measure")
-    return Usage(selection, value) if value else None
-
-
-def value_of(metric: Metric) -> Measure:
-    value: Measure = metric.spec.value
-    return replace(value, name="value", description=f"The metric's value: {metric.definition.measure}.")  # type: ignore[attr-defined]
-
-
-def measure(metric: Metric, name: str) -> Measure | None:
-    return value_of(metric) if name == "value" else measure_named(name, metric.sources)
-
-
-def plan(query: BoundQuery) -> Mapping[str, Plan]:
-    return plan_series(query, query.metric.spec.selection)
-
-
-def conventions(metric: Metric) -> tuple[str, ...]:
-    return ("Events without a user count in totals and sums, not in users.",)
+    return counted(scope, selection, measure=definition.measure) if selection else None
 
 
 FAMILY = Family(
@@ -66,12 +43,12 @@ FAMILY = Family(
     resolve=resolve,
     selections=lambda spec: (spec.selection,),
     is_engagement=lambda spec: spec.selection.is_value_moment,
-    measures=lambda metric: (value_of(metric), *offered(metric)),
-    measure=measure,
+    measures=measures_of,
+    measure=measure_of,
     default_measures=("value",),
     columns=series_columns,
-    plan=plan,
-    conventions=conventions,
+    plan=plan_series,
+    conventions=lambda metric: CONVENTIONS,
     example="""\
 profile_picture_clicks:
   type: usage

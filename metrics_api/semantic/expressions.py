@@ -21,11 +21,11 @@ MAX_LENGTH = 4_000
 MAX_DEPTH = 40
 
 _FUNCTIONS = ("abs", "coalesce", "lower")
-_COMPARISONS: dict[type[exp.Expression], str] = {
+_COMPARISONS: dict[type[exp.Expr], str] = {
     exp.EQ: "eq", exp.GT: "gt", exp.GTE: "ge", exp.LT: "lt", exp.LTE: "le",
 }
 _MIRRORED = {"eq": "eq", "gt": "lt", "ge": "le", "lt": "gt", "le": "ge"}
-_ARITHMETIC: dict[type[exp.Expression], str] = {
+_ARITHMETIC: dict[type[exp.Expr], str] = {
     exp.Add: "add", exp.Sub: "sub", exp.Mul: "mul", exp.Div: "divide", exp.Mod: "mod",
 }
 
@@ -81,7 +81,7 @@ def parse_condition(text: str, properties: Mapping[str, Type]) -> Expr:
 
 
 @lru_cache(maxsize=2_048)
-def _parse(text: str) -> exp.Expression:
+def _parse(text: str) -> exp.Expr:
     if len(text) > MAX_LENGTH:
         raise ConditionError(f"the condition is {len(text)} characters long; at most {MAX_LENGTH} are read")
     try:
@@ -102,7 +102,7 @@ class _Reader:
         self.properties = properties
         self.depth = 0
 
-    def condition(self, tree: exp.Expression) -> Expr:
+    def condition(self, tree: exp.Expr) -> Expr:
         """A two-valued condition: true, or not."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
@@ -112,7 +112,7 @@ class _Reader:
         finally:
             self.depth -= 1
 
-    def _condition(self, tree: exp.Expression) -> Expr:
+    def _condition(self, tree: exp.Expr) -> Expr:
         match tree:
             case exp.Paren():
                 return self.condition(tree.this)
@@ -130,9 +130,9 @@ class _Reader:
             case exp.In():
                 return self.membership(tree)
             case exp.Between():
-                value = self.value(tree.this)
-                low, high = (self.same_type(value, self.value(tree.args[key]), tree) for key in ("low", "high"))
-                return all_of([compared("ge", value[0], low), compared("le", value[0], high)])
+                subject = self.value(tree.this)
+                low, high = (self.same_type(subject, self.value(tree.args[key]), tree) for key in ("low", "high"))
+                return all_of([compared("ge", subject[0], low), compared("le", subject[0], high)])
             case exp.Is():
                 return self.identity_test(tree)
             case exp.Like() | exp.ILike():
@@ -148,7 +148,7 @@ class _Reader:
                 return value
         raise self.refusal(tree)
 
-    def negation(self, tree: exp.Expression) -> Expr:
+    def negation(self, tree: exp.Expr) -> Expr:
         inner = tree.unnest()
         if isinstance(inner, exp.Is) and isinstance(inner.expression, exp.Null):
             return call("not_", self.identity_test(inner))
@@ -197,13 +197,13 @@ class _Reader:
 
     # -- values -------------------------------------------------------------------------------------------------------
 
-    def pair(self, tree: exp.Expression) -> tuple[Expr, Expr]:
+    def pair(self, tree: exp.Expr) -> tuple[Expr, Expr]:
         left, right = self.value(tree.this), self.value(tree.expression)
         if isinstance(left[0], Lit) and not isinstance(right[0], Lit):
             return right[0], self.same_type(right, left, tree)
         return left[0], self.same_type(left, right, tree)
 
-    def same_type(self, of: Typed, value: Typed, tree: exp.Expression) -> Expr:
+    def same_type(self, of: Typed, value: Typed, tree: exp.Expr) -> Expr:
         """The value, fit to be compared with something of that type."""
         (expr, type_), wanted = value, of[1]
         if isinstance(expr, Lit) and expr.value is None:
@@ -228,7 +228,7 @@ class _Reader:
         value: date = parsed.date() if wanted is Type.DATE else parsed
         return Lit(value, wanted)
 
-    def value(self, tree: exp.Expression) -> Typed:
+    def value(self, tree: exp.Expr) -> Typed:
         match tree:
             case exp.Paren():
                 return self.value(tree.this)
@@ -257,7 +257,7 @@ class _Reader:
                 return self.function(tree)
         raise self.refusal(tree)
 
-    def numeric(self, tree: exp.Expression) -> Typed:
+    def numeric(self, tree: exp.Expr) -> Typed:
         expr, type_ = self.value(tree)
         if not type_.is_numeric:
             raise ConditionError(f"`{tree.sql()}` is {a(type_)}; arithmetic needs numbers")
@@ -279,7 +279,7 @@ class _Reader:
             )
         return property_value(name, self.properties[name]), self.properties[name]
 
-    def function(self, tree: exp.Expression) -> Typed:
+    def function(self, tree: exp.Func) -> Typed:
         name = tree.sql_name().lower()
         args = [self.value(one) for one in (tree.this, *tree.expressions)]
         for later in args[1:]:
@@ -290,7 +290,7 @@ class _Reader:
             raise ConditionError(f"`{tree.sql()}`: `abs` takes a number, not {a(args[0][1])}")
         return Call(name, tuple(expr for expr, _ in args)), args[0][1]
 
-    def refusal(self, tree: exp.Expression) -> ConditionError:
+    def refusal(self, tree: exp.Expr) -> ConditionError:
         allowed = "Comparisons, `in`, `between`, `like`, `is null`, and/or/not, arithmetic and " + ", ".join(
             f"`{name}`" for name in sorted(_FUNCTIONS)
         ) + " are read."

@@ -33,9 +33,12 @@ EVENT_COLUMN = "_event"
 class ResolvesMetrics(Protocol):
     """What resolving needs of a metric family."""
 
-    resolve: Callable[[Any, Scope], Any]
-    selections: Callable[[Any], tuple[Selection, ...]]
-    is_engagement: Callable[[Any], bool]
+    @property
+    def resolve(self) -> Callable[[Any, Scope], Any]: ...
+    @property
+    def selections(self) -> Callable[[Any], tuple[Selection, ...]]: ...
+    @property
+    def is_engagement(self) -> Callable[[Any], bool]: ...
 
 
 @dataclass
@@ -162,7 +165,7 @@ class _Resolver:
             )
             for key, one in written.properties.items()
         }
-        identities = {
+        identities: dict[str, Identity] = {
             entity: Identity(entity, one.column, Type(one.type) if one.type else None)
             for entity, one in written.identity.items()
         }

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import assert_never
 
 from sqlglot import exp
@@ -32,6 +32,7 @@ from metrics_api.plan.nodes import (
     Union,
     output,
 )
+from metrics_api.plan.walk import nodes
 from metrics_api.sql.dialect import Dialect, Sql, enclosed
 
 PLAIN, COMPUTED, AGGREGATED, WINDOWED = range(4)
@@ -80,14 +81,16 @@ class _Select:
 class _Lowering:
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
-        self.ctes: dict[str, tuple[Plan, exp.CTE | None]] = {}
+        self.ctes: dict[str, tuple[Plan, exp.CTE]] = {}
+        self.tables: frozenset[str] = frozenset()
+        """What the tables read are called: no step may have the name of one, or it would be read instead."""
 
     def statement(self, plan: Plan) -> exp.Expression:
+        self.tables = frozenset(_bare_name(node.table).casefold() for node in nodes(plan) if isinstance(node, Scan))
         query = self.finish(self.select(plan), output(plan))
-        ctes = [cte for _, cte in self.ctes.values() if cte is not None]
-        if ctes:
-            query.set("with_", exp.With(expressions=ctes))
-        return query
+        if self.ctes:
+            query.set("with_", exp.With(expressions=[cte for _, cte in self.ctes.values()]))
+        return self.dialect.settled(query)
 
     # -- nodes --------------------------------------------------------------------------------------------------------
 
@@ -97,7 +100,7 @@ class _Lowering:
                 return self.scan(plan)
             case Filter(source, where):
                 inner = self.select(source)
-                if not inner.is_open or self.heaviest(inner, [where]) >= AGGREGATED:
+                if not inner.is_open or self.heaviest(inner) >= AGGREGATED:
                     inner = self.wrapped(inner, output(source))
                 bindings = inner.bindings
                 inner.where.append(lambda: self.expr(where, bindings))
@@ -119,9 +122,9 @@ class _Lowering:
                 return self.join(plan)
             case Union(inputs):
                 names = output(plan)
-                whole: exp.Expression = self.finish(self.select(inputs[0]), names)
-                for one in inputs[1:]:
-                    whole = exp.Union(this=whole, expression=self.finish(self.select(one), names), distinct=False)
+                whole, *others = [self.member(self.select(one), names) for one in inputs]
+                for other in others:
+                    whole = exp.Union(this=whole, expression=other, distinct=False)
                 return _Select(None, [], {name: self.bare(name) for name in names}, whole=whole)
             case Spine(typed):
                 return self.over("spine", self.spine(plan), [name for name, _ in typed])
@@ -129,11 +132,10 @@ class _Lowering:
                 return self.named(plan, name, source)
             case Sort(source, by, limit):
                 names = output(source)
-                query = self.finish(self.select(source), names)
-                if isinstance(query, exp.Union):
-                    query = self.finish(self.over("u", exp.Subquery(this=query, alias=self.alias("u")), names), names)
+                inner = self.select(source)
+                query = self.finish(inner if inner.whole is None else self.wrapped(inner, names), names)
                 order = [
-                    exp.Ordered(this=self.dialect.column(name), desc=descending, nulls_first=False)
+                    _ordered(self.dialect.order_key(name, names.index(name) + 1), descending=descending)
                     for name, descending in by
                 ]
                 if order:
@@ -147,18 +149,14 @@ class _Lowering:
                 assert_never(plan)
 
     def scan(self, plan: Scan) -> _Select:
-        relation = _Relation(plan.table.rsplit(".", 1)[-1].strip('"'))
+        relation = _Relation(_bare_name(plan.table))
 
         def physical(expr: Expr) -> _Binding:
-            table = relation.name if relation.qualified else None
             if isinstance(expr, Col):
                 name = expr.name
-                return _Binding(
-                    lambda: self.dialect.column(name, relation.name if relation.qualified else None), PLAIN
-                )
-            inner = {name: physical(Col(name)) for name in columns(expr)}
-            assert table is None
-            return _Binding(lambda: self.expr(expr, inner), COMPUTED)
+                return _Binding(lambda: self.dialect.column(name, relation.name if relation.qualified else None), PLAIN)
+            read = {name: physical(Col(name)) for name in columns(expr)}
+            return _Binding(lambda: self.expr(expr, read), COMPUTED)
 
         bindings = {name: physical(expr) for name, expr in plan.columns}
         return _Select(self.dialect.table(plan.table), [relation], bindings)
@@ -172,15 +170,15 @@ class _Lowering:
 
     def named(self, plan: Named, name: str, source: Plan) -> _Select:
         names = output(source)
-        unique, number = name, 1
-        while unique in self.ctes and self.ctes[unique][0] is not source and self.ctes[unique][0] != source:
-            number += 1
-            unique = f"{name}_{number}"
-        if unique not in self.ctes:
+        known = next((key for key, (what, _) in self.ctes.items() if key.startswith(name) and what == source), None)
+        if known is None:
             inner = self.finish(self.select(source), names)
-            cte = exp.CTE(this=inner, alias=self.alias(unique))
-            self.ctes[unique] = (source, cte)
-        return self.over(unique, exp.Table(this=self.dialect.identifier(unique)), names)
+            known, number = name, 1
+            while known in self.ctes or known.casefold() in self.tables:
+                number += 1
+                known = f"{name}_{number}"
+            self.ctes[known] = (source, exp.CTE(this=inner, alias=self.alias(known)))
+        return self.over(known, exp.Table(this=self.dialect.identifier(known)), names)
 
     def join(self, plan: Join) -> _Select:
         left, right = self.select(plan.left), self.select(plan.right)
@@ -189,11 +187,13 @@ class _Lowering:
         if right.where or right.joins or not right.is_open or not self.is_plain(right):
             right = self.wrapped(right, output(plan.right))
         for relation in right.relations:
-            taken = {one.name for one in left.relations}
-            while relation.name in taken:
-                relation.name += "_2"
+            taken = {one.name.casefold() for one in left.relations}
+            if relation.name.casefold() in taken:
+                relation.name = next(name for k in count(2) if (name := f"{relation.name}_{k}").casefold() not in taken)
                 assert right.source is not None
-                right.source.set("alias", self.alias(relation.name))
+                alias = right.source.args.get("alias") or exp.TableAlias()
+                alias.set("this", self.dialect.identifier(relation.name))
+                right.source.set("alias", alias)
         for relation in (*left.relations, *right.relations):
             relation.qualified = True
         conditions = [
@@ -226,9 +226,16 @@ class _Lowering:
 
     def wrapped(self, inner: _Select, names: Iterable[str]) -> _Select:
         names = tuple(names)
-        alias = inner.relations[0].name if inner.relations else "steps"
+        alias = inner.relations[0].name if inner.relations else "rows_of_all"
         query = exp.Subquery(this=self.finish(inner, names), alias=self.alias(alias))
         return self.over(alias, query, names)
+
+    def member(self, select: _Select, names: Sequence[str]) -> exp.Expression:
+        """A query as one of a union's: in order and up to a limit only inside a subquery."""
+        query = self.finish(select, names)
+        if query.args.get("order") or query.args.get("limit"):
+            query = self.finish(self.wrapped(select, names), names)
+        return query
 
     def finish(self, select: _Select, names: Sequence[str]) -> exp.Expression:
         if select.whole is not None:
@@ -281,8 +288,10 @@ class _Lowering:
         bound = bindings[expr.name].weight if isinstance(expr, Col) else PLAIN
         return max((own, bound, *parts))
 
-    def heaviest(self, inner: _Select, exprs: Iterable[Expr]) -> int:
-        return max((inner.bindings[name].weight for expr in exprs for name in columns(expr)), default=PLAIN)
+    def heaviest(self, inner: _Select, exprs: Iterable[Expr] | None = None) -> int:
+        """The heaviest of all columns, or of those that some expressions read."""
+        names = inner.bindings if exprs is None else (name for expr in exprs for name in columns(expr))
+        return max((inner.bindings[name].weight for name in names), default=PLAIN)
 
     def is_plain(self, inner: _Select) -> bool:
         return all(binding.weight == PLAIN for binding in inner.bindings.values())
@@ -326,7 +335,7 @@ class _Lowering:
 
     def window(self, over: Over, bindings: dict[str, _Binding]) -> Sql:
         order = [
-            exp.Ordered(this=self.expr(one, bindings), desc=index in over.descending, nulls_first=False)
+            _ordered(self.expr(one, bindings), descending=index in over.descending)
             for index, one in enumerate(over.order)
         ]
         window = exp.Window(
@@ -363,6 +372,15 @@ def evenly_spaced(labels: Sequence[object]) -> tuple[int, str] | None:
         if len(months) == 1 and all(label.day == 1 for label in dates):
             return months.pop(), "month"
     return None
+
+
+def _bare_name(table: str) -> str:
+    return table.rsplit(".", 1)[-1].strip('"')
+
+
+def _ordered(key: Sql, *, descending: bool) -> exp.Ordered:
+    """Nulls come last in either direction, on every engine."""
+    return exp.Ordered(this=key, desc=descending or None, nulls_first=False)
 
 
 def _parts(expr: Expr) -> Iterable[Expr]:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from metrics_api.compile.passes.expand_operators import expand_operators
-from metrics_api.compile.pipeline import PASSES, compile_query, plan_of
+from metrics_api.compile.pipeline import compile_query, passes, plan_of
 from metrics_api.compile.project import load_model
 from metrics_api.compile.strategies import Abilities
 from metrics_api.engines import engine, engines
@@ -57,9 +56,9 @@ def questions() -> Iterator[tuple[str, BoundQuery]]:
 def test_every_pass_keeps_the_invariants(query: BoundQuery, abilities: Abilities) -> None:
     plan = plan_of(query)
     assert faults(plan) == []
-    for one in PASSES:
-        plan = one(plan, abilities) if one is expand_operators else one(plan)  # type: ignore[operator,call-arg]
-        assert faults(plan) == [], one.__name__
+    for one in passes(abilities):
+        plan = one(plan)
+        assert faults(plan) == [], one
     assert not any(isinstance(node, ActiveDays | Journey) for node in nodes(plan))
 
 

@@ -1,1 +1,1 @@
-"""The passes: plan to plan, each one function, in the one order that `pipeline.PASSES` shows."""
+"""The passes: plan to plan, each one function, in the one order that `pipeline.passes` shows."""

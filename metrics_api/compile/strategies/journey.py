@@ -193,7 +193,7 @@ def carry(node: Journey) -> Plan:
     attempts = Named("tried", _attempts(node, taken, is_step))
     reached: list[Plan] = []
     for k in range(1, depth + 1):
-        there = attempts if k == 1 else Filter(attempts, call("not_", call("is_null", Col(f"at_{k}"))))
+        there: Plan = attempts if k == 1 else Filter(attempts, call("not_", call("is_null", Col(f"at_{k}"))))
         shown = tuple((label, _found_by(label, k)) for label in node.labels)
         there = Project(there, (*keep("entity", *(f"at_{j}" for j in range(1, k + 1))), *shown))
         best = _first_of_each(node, there, k)
