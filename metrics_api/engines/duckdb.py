@@ -14,7 +14,7 @@ from metrics_api.engines import Engine
 from metrics_api.engines.warehouse import Execution
 from metrics_api.errors import MissingDriver, WarehouseError
 from metrics_api.plan.expr import Type, Value
-from metrics_api.sql.dialect import Dialect, Sql
+from metrics_api.sql.dialect import Dialect, Sql, function, parenthesized, text
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,15 +30,14 @@ class DuckDBDialect(Dialect):
 
     def seconds_between(self, first: Sql, last: Sql) -> Sql:
         # Microseconds are whole numbers: their difference is exact, an interval's epoch goes through months.
-        micros = [exp.Anonymous(this="EPOCH_US", expressions=[one]) for one in (last, first)]
-        gap = exp.Paren(this=exp.Sub(this=micros[0], expression=micros[1]))
-        return exp.Div(this=gap, expression=exp.Literal.number("1e6"))
+        micros = exp.Sub(this=function("EPOCH_US", last), expression=function("EPOCH_US", first))
+        return exp.Div(this=parenthesized(micros), expression=exp.Literal.number("1e6"))
 
     def quantile(self, a: Sql, fraction: Sql) -> Sql:
-        return exp.Anonymous(this="QUANTILE_CONT", expressions=[a, fraction])
+        return function("QUANTILE_CONT", a, fraction)
 
     def first_by(self, a: Sql, key: Sql) -> Sql:
-        return exp.Anonymous(this="ARG_MIN", expressions=[a, key])
+        return function("ARG_MIN", a, key)
 
     def bit(self, n: Sql, width: Sql) -> Sql:
         one = exp.Cast(this=exp.Literal.number(1), to=_integer(int(width.name)))
@@ -46,23 +45,18 @@ class DuckDBDialect(Dialect):
         return exp.BitwiseLeftShift(this=one, expression=exp.Cast(this=n, to=_integer(int(width.name))))
 
     def finite(self, a: Sql) -> Sql:
-        return exp.Case(ifs=[exp.If(this=exp.Anonymous(this="ISFINITE", expressions=[a]), true=a.copy())])
-
-    def to_text(self, a: Sql) -> Sql:
-        return self.cast(a, Type.STRING)
+        return exp.Case(ifs=[exp.If(this=function("ISFINITE", a), true=a.copy())])
 
     def json_text(self, column: Sql, path: Sql) -> Sql:
         keys = "".join(f'."{key}"' for key in path.name.split("."))
-        return exp.Anonymous(this="JSON_EXTRACT_STRING", expressions=[column, exp.Literal.string(f"${keys}")])
+        return function("JSON_EXTRACT_STRING", column, text(f"${keys}"))
 
     def series(self, first: Value, last: Value, step: int, unit: str, column: tuple[str, Type], alias: str) -> Sql:
         name, type_ = column
-        interval = exp.Interval(this=exp.Literal.string(str(step)), unit=exp.Var(this=unit.upper()))
+        interval = exp.Interval(this=text(str(step)), unit=exp.Var(this=unit.upper()))
         ends = [self.literal(one, type_) for one in (first, last)]
-        generated = exp.Anonymous(this="GENERATE_SERIES", expressions=[*ends, interval])
-        label = self.cast(exp.Anonymous(this="UNNEST", expressions=[generated]), type_)
-        rows = exp.Select(expressions=[exp.Alias(this=label, alias=self.identifier(name))])
-        return exp.Subquery(this=rows, alias=exp.TableAlias(this=self.identifier(alias)))
+        label = self.cast(function("UNNEST", function("GENERATE_SERIES", *ends, interval)), type_)
+        return self.selected(label, name, alias)
 
 
 def _integer(bits: int) -> exp.DataType:
@@ -134,7 +128,8 @@ def connect(settings: Mapping[str, object], folder: Path) -> DuckDBWarehouse:
     path = folder / written
     if not path.is_file():
         raise WarehouseError(
-            f"there is no DuckDB file {path}", fix="Check `path` of the warehouse; `metrics-api demo` builds an example."
+            f"there is no DuckDB file {path}",
+            fix="Check `path` of the warehouse; `metrics-api demo` builds an example.",
         )
     try:
         connection = duckdb.connect(str(path), read_only=bool(settings.get("read_only", True)))

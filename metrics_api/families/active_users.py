@@ -26,7 +26,7 @@ from metrics_api.families.relations import (
 )
 from metrics_api.families.series import series_columns
 from metrics_api.periods import MICROSECOND, Duration, Grain, Period, Span
-from metrics_api.plan.expr import Agg, Case, Col, Expr, Lit, Type, all_of, call, integer
+from metrics_api.plan.expr import FALSE, Agg, Case, Col, Expr, Lit, Type, all_of, call, integer
 from metrics_api.plan.nodes import ActiveDays, Aggregate, Filter, Named, Plan, Project, keep
 from metrics_api.query.bind import BoundQuery
 from metrics_api.query.family import Family, Measure
@@ -87,7 +87,8 @@ def plan(query: BoundQuery) -> Mapping[str, Plan]:
     complete = [one for one in begun if one.end <= query.data_through]
     parts: dict[str, Plan] = {}
     if "rows" in query.parts:
-        found = on_every_period(query, Named("active", _active(query, begun or query.periods[:1])))
+        active = _active(query, begun) if begun else Filter(_active(query, query.periods[:1]), FALSE)
+        found = on_every_period(query, Named("active", active))
         # A bucket that has not begun has no active people yet: null, not 0.
         users: Expr = call("coalesce", Col("users"), integer(0))
         if len(begun) < len(query.periods):

@@ -58,7 +58,7 @@ OPERATIONS: dict[str, str] = {
     "quantile": "the exact continuous percentile (PERCENTILE_CONT) of the first, at the fraction of the second",
     "first_by": "the first argument of the row where the second is least (unique in its group, first never null)",
     # Windows only.
-    "row_number": "1, 2, ... in order", "lead": "the value of the next row",
+    "row_number": "1, 2, ... in order", "dense_rank": "1, 2, ... in order, equals alike", "lead": "the value of the next row",
 }
 AGGREGATES = frozenset(
     ("count_rows", "count", "sum", "min", "max", "avg", "bits_or", "quantile", "first_by")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
 from metrics_api.errors import Code, Problem, QueryError, did_you_mean
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from metrics_api.query.family import Family, Measure
 
 T = TypeVar("T")
+
+LONGEST_WINDOW = timedelta(days=3_660)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,7 @@ class _Binder:
             where=self.filters(),
             measures=self.measures(),
             parts=self.parts(),
-            within=query.within,
+            within=self.window(),
             order=query.order,
             limit=self.row_limit(),
             as_of=self.as_of,
@@ -185,6 +188,11 @@ class _Binder:
                 except (OverflowError, ValueError):
                     self.problem(f"`last {duration}` begins before there were years", "Ask for a shorter range.")
                     return today, today
+
+    def window(self) -> Duration | None:
+        if self.query.within is not None and self.query.within.elapsed > LONGEST_WINDOW:
+            self.problem(f"a window of {self.query.within}; at most {LONGEST_WINDOW.days:,} days are looked through")
+        return self.query.within
 
     def breakdowns(self) -> tuple[Property, ...]:
         by = self.query.by
@@ -306,7 +314,7 @@ def _fitting(value: Value, of: Property) -> Lit:
         except ValueError:
             raise ConditionError(f"`{of.name}` is {a(of.type)}; `{value}` is not", "Write it as `2026-01-31`.") from None
         value = moment.date() if of.type is Type.DATE else moment.replace(tzinfo=None)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124
+    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool) and value == value  # noqa: PLR0124
     if not (is_number and abs(value) != float("inf") if of.type.is_numeric else fits[of.type](value)):  # type: ignore[arg-type]
         shown = "null" if value is None else repr(value)
         remedy = f"Use `is_null: {{{of.name}}}`." if value is None else f"Write {a(of.type)}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import TypeAlias
 
 from metrics_api.periods import Duration, Grain
@@ -34,7 +35,7 @@ class Comparison:
 
     property: str
     op: str
-    values: tuple[str | int | float | bool | date | datetime | None, ...]
+    values: tuple[str | int | float | Decimal | bool | date | datetime | None, ...]
 
 
 @dataclass(frozen=True, slots=True)

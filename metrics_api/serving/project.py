@@ -78,7 +78,7 @@ class Project:
         self._engine = self._engine_of(self.warehouse_name)
         self._warehouse: Warehouse | None = None
         self._connecting = threading.Lock()
-        self._statements: _Recent[tuple[BoundQuery, Statement]] = _Recent(2_048)
+        self._statements: _Recent[Statement] = _Recent(2_048)
         self._reached: dict[Source, tuple[float, datetime, datetime]] = {}
         self._freshness_seconds = freshness_seconds
 
@@ -166,20 +166,19 @@ class Project:
     # -- the way there ------------------------------------------------------------------------------------------------
 
     def _compiled(self, query: MetricQuery) -> tuple[BoundQuery, Statement]:
-        now = self.clock()
-        metric = self.model.metrics.get(query.metric)
-        as_of = query.as_of or self.model.as_of or now
-        if not 1900 <= as_of.year < 2200:  # Beyond, the local date may not exist.
+        """The definite question and its statement. A wrong question is refused before the warehouse is asked anything."""
+        as_of = query.as_of or self.model.as_of
+        if as_of is not None and not 1900 <= as_of.year < 2200:  # Beyond, the local date may not exist.
             raise QueryError(f"as of {as_of.year:04}: the years 1900 to 2199 are answered")
-        reached = min((self._data_through(source, as_of) for source in metric.sources), default=as_of) if metric else as_of
-        # The clock matters to a question only through the local date, where no range or a relative one is given.
-        today = self.model.calendar.local_date(as_of) if query.timezone is None else as_of
-        key = (query, today, reached)
-        if (found := self._statements.get(key)) is None:
-            bound = bind(query, self.model, families(), now=now, limits=self.limits).known_through(reached)
-            found = (bound, compile_query(bound, self._engine.dialect))
-            self._statements.put(key, found)
-        return found
+        bound = bind(query, self.model, families(), now=self.clock(), limits=self.limits)
+        reached = min((self._data_through(source, bound.as_of) for source in bound.metric.sources), default=bound.as_of)
+        bound = bound.known_through(reached)
+        # Of the clock a plan knows no more than the range's dates and how far the data reaches.
+        key = (query, bound.first, bound.last, bound.data_through)
+        if (statement := self._statements.get(key)) is None:
+            statement = compile_query(bound, self._engine.dialect)
+            self._statements.put(key, statement)
+        return bound, statement
 
     def _run(self, sql: str, bound: BoundQuery) -> pa.Table:
         warehouse = self.warehouse()

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import date, datetime
-from typing import ClassVar
+from datetime import date, datetime, timedelta
+from functools import reduce
+from math import isfinite, isnan
+from typing import ClassVar, cast
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect as SqlglotDialect
@@ -18,17 +20,23 @@ from metrics_api.errors import UnsupportedByEngine
 from metrics_api.plan.expr import OPERATIONS, Type, Value
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# Words that at least one engine refuses as a bare column name. Quoting one is always allowed, so the list may be long.
+# Words that at least one engine refuses as a bare name. Quoting one is allowed on every engine (see
+# `Dialect.reserved_word`), so the list may be long.
 _RESERVED = frozenset(
-    """all analyze and any array as asc at authorization between both by case cast check collate column constraint
-    create cross cube current current_date current_time current_timestamp current_user date day default delete desc
-    describe distinct drop else end escape except exists extract false fetch filter following for foreign from full
-    function grant group grouping groups having hour if ilike in index inner insert intersect interval into is join
-    language lateral leading left like limit localtime localtimestamp match merge minute month natural new no not null
-    nulls of offset old on only or order outer over overlaps partition percent pivot position preceding primary
-    qualify range recursive references regexp respect right rlike rollup row rows sample second select semi session
-    session_user set show similar some start symmetric system table tablesample then time timestamp to top trailing
-    trigger true try unbounded union unique unnest unpivot update user using values view when where window with within
+    """account all analyse analyze and anti any array as asc asof assert_rows_modified asymmetric at authorization
+    between binary both by case cast check collate collation column concurrently connect connection constraint
+    contains create cross cube current current_catalog current_date current_role current_schema current_time
+    current_timestamp current_user database date day deallocate default deferrable define delete delta desc describe
+    disable distinct do drop else enable encode encryption end enum escape except exclude execute exists explicit
+    extract false fetch filter final following for foreign format freeze from full function global grant graph_table
+    group grouping groups hash having hour identity if ignore ilike in increment index initially inner insert intersect
+    interval into is isnull issue join language lateral leading left like limit listagg localtime localtimestamp lookup
+    match merge minus minute month natural new no normalize not notnull null nulls of offset old on only open or order
+    organization outer over overlaps parallel partition paste percent permissions pivot placing preceding
+    prepare prewhere primary proto qualify range raw recursive references regexp respect returning right rlike rollup
+    row rows sample schema second select semi session session_user set settings show similar skip snapshot some start
+    struct symmetric system table tablesample tag then time timestamp to top trailing treat trigger true try uescape
+    unbounded union unique unnest unpivot update user using values variadic verbose view when where window with within
     without year""".split()
 )
 
@@ -46,6 +54,12 @@ class Dialect:
     """Whether an ASOF join is there and fast: the backward chain of `Journey`."""
     has_filter: ClassVar[bool] = True
     """Whether aggregates take FILTER (WHERE ...)."""
+    aggregates_by_window: ClassVar[frozenset[str]] = frozenset()
+    """Aggregates that are there as window functions only, of `quantile` and `first_by`."""
+    forgets_qualifier: ClassVar[bool] = True
+    """Whether `t.a` in a select list comes out as `a`; otherwise it has to be said."""
+    interval_units: ClassVar[tuple[str, ...]] = ("DAY", "HOUR", "MINUTE", "SECOND")
+    """The units of an interval that are always as many seconds."""
     types: ClassVar[dict[Type, str]] = {
         Type.STRING: "VARCHAR",
         Type.INTEGER: "BIGINT",
@@ -60,22 +74,29 @@ class Dialect:
 
     def identifier(self, name: str) -> exp.Identifier:
         """A name, quoted only where it must be, so that an engine's own folding of case stays in force."""
-        plain = _PLAIN.fullmatch(name) is not None and name.lower() not in _RESERVED
-        return exp.Identifier(this=name, quoted=not plain)
+        if not _PLAIN.fullmatch(name):
+            return exp.Identifier(this=name, quoted=True)
+        if name.lower() in _RESERVED:
+            return exp.Identifier(this=self.reserved_word(name), quoted=True)
+        return exp.Identifier(this=name, quoted=False)
+
+    def reserved_word(self, name: str) -> str:
+        """How a name that has to be quoted is spelled, so that it still means what it would mean bare."""
+        return name
 
     def column(self, name: str, table: str | None = None) -> Sql:
-        """A column; a dotted path is a field of a struct."""
         return exp.Column(this=self.identifier(name), table=self.identifier(table) if table else None)
 
     def table(self, path: str) -> exp.Table:
         """A table from `database.schema.table`; parts may be written in double quotes."""
-        parts = [
+        parts: list[exp.Expression] = [
             exp.Identifier(this=quoted.replace('""', '"'), quoted=True) if quoted else self.identifier(bare)
             for quoted, bare in re.findall(r'"((?:[^"]|"")+)"|([^."]+)', path)
         ]
-        keys = ("this", "db", "catalog")
-        assert 1 <= len(parts) <= len(keys), path
-        return exp.Table(**dict(zip(keys, reversed(parts), strict=False)))
+        assert parts, path
+        if len(parts) > 3:
+            parts = [*parts[:2], exp.Dot.build(parts[2:])]
+        return exp.Table(**dict(zip(("this", "db", "catalog"), reversed(parts), strict=False)))
 
     def literal(self, value: Value, type_: Type) -> Sql:
         if value is None:
@@ -87,7 +108,9 @@ class Dialect:
         if isinstance(value, date):
             return self.date_literal(value)
         if isinstance(value, str):
-            return exp.Literal.string(value)
+            return text(value)
+        if isinstance(value, float) and not isfinite(value):
+            return self.cast(text("NaN" if isnan(value) else f"{'-' * (value < 0)}Infinity"), Type.NUMBER)
         return self.number_literal(value) if value >= 0 else exp.Neg(this=self.number_literal(-value))
 
     def number_literal(self, value: object) -> Sql:
@@ -95,17 +118,20 @@ class Dialect:
 
     def timestamp_literal(self, value: datetime) -> Sql:
         """A naive UTC instant, to the microsecond."""
-        written = value.strftime("%Y-%m-%d %H:%M:%S") + (f".{value.microsecond:06d}" if value.microsecond else "")
-        return self.cast(exp.Literal.string(written), Type.TIMESTAMP)
+        return typed_literal("TIMESTAMP", timestamp_text(value))
 
     def date_literal(self, value: date) -> Sql:
-        return self.cast(exp.Literal.string(value.isoformat()), Type.DATE)
+        return typed_literal("DATE", value.isoformat())
 
     def type(self, type_: Type) -> exp.DataType:
         return _data_type(self.types[type_], self.sqlglot)
 
     def cast(self, value: Sql, type_: Type) -> Sql:
         return exp.Cast(this=value, to=self.type(type_))
+
+    def number(self, value: Sql) -> Sql:
+        """A double, so that whole numbers and decimals are divided without rounding. A quotient here is one already."""
+        return value if isinstance(value, exp.Div) else self.cast(value, Type.NUMBER)
 
     # -- calling an operation -----------------------------------------------------------------------------------------
 
@@ -127,31 +153,33 @@ class Dialect:
         return _connected(exp.Or, args)
 
     def not_(self, a: Sql) -> Sql:
+        if isinstance(a, exp.Is) and isinstance(a.expression, exp.Null):
+            return exp.Is(this=a.this, expression=exp.Not(this=exp.Null()))
         return exp.Not(this=enclosed(a))
 
     def is_null(self, a: Sql) -> Sql:
-        return exp.Is(this=enclosed(a), expression=exp.Null())
+        return exp.Is(this=enclosed(a, _SUMS), expression=exp.Null())
 
     def eq(self, a: Sql, b: Sql) -> Sql:
-        return exp.EQ(this=enclosed(a), expression=enclosed(b))
+        return exp.EQ(this=enclosed(a, _SUMS), expression=enclosed(b, _SUMS))
 
     def ne(self, a: Sql, b: Sql) -> Sql:
-        return exp.NEQ(this=enclosed(a), expression=enclosed(b))
+        return exp.NEQ(this=enclosed(a, _SUMS), expression=enclosed(b, _SUMS))
 
     def lt(self, a: Sql, b: Sql) -> Sql:
-        return exp.LT(this=enclosed(a), expression=enclosed(b))
+        return exp.LT(this=enclosed(a, _SUMS), expression=enclosed(b, _SUMS))
 
     def le(self, a: Sql, b: Sql) -> Sql:
-        return exp.LTE(this=enclosed(a), expression=enclosed(b))
+        return exp.LTE(this=enclosed(a, _SUMS), expression=enclosed(b, _SUMS))
 
     def gt(self, a: Sql, b: Sql) -> Sql:
-        return exp.GT(this=enclosed(a), expression=enclosed(b))
+        return exp.GT(this=enclosed(a, _SUMS), expression=enclosed(b, _SUMS))
 
     def ge(self, a: Sql, b: Sql) -> Sql:
-        return exp.GTE(this=enclosed(a), expression=enclosed(b))
+        return exp.GTE(this=enclosed(a, _SUMS), expression=enclosed(b, _SUMS))
 
     def in_(self, a: Sql, *choices: Sql) -> Sql:
-        return exp.In(this=enclosed(a), expressions=list(choices))
+        return exp.In(this=enclosed(a, _SUMS), expressions=list(choices))
 
     def like(self, a: Sql, pattern: Sql) -> Sql:
         return exp.Like(this=enclosed(a), expression=pattern)
@@ -162,10 +190,10 @@ class Dialect:
     # -- numbers ------------------------------------------------------------------------------------------------------
 
     def add(self, a: Sql, b: Sql) -> Sql:
-        return exp.Add(this=enclosed(a), expression=enclosed(b))
+        return exp.Add(this=enclosed(a, _SUMS), expression=enclosed(b, _PRODUCTS))
 
     def sub(self, a: Sql, b: Sql) -> Sql:
-        return exp.Sub(this=enclosed(a), expression=enclosed(b))
+        return exp.Sub(this=enclosed(a, _SUMS), expression=enclosed(b, _PRODUCTS))
 
     def mul(self, a: Sql, b: Sql) -> Sql:
         return exp.Mul(this=enclosed(a), expression=enclosed(b))
@@ -186,8 +214,8 @@ class Dialect:
 
     def finite(self, a: Sql) -> Sql:
         """NaN sorts above infinity or compares false, so a range test refuses both on every engine."""
-        largest = exp.Literal.number("1.7976931348623157e308")
-        within = exp.Between(this=enclosed(a), low=exp.Neg(this=largest), high=largest.copy())
+        largest = self.number_literal("1.7976931348623157e308")
+        within = exp.Between(this=enclosed(a, _SUMS), low=exp.Neg(this=largest), high=largest.copy())
         return exp.Case(ifs=[exp.If(this=within, true=a.copy())])
 
     # -- text ---------------------------------------------------------------------------------------------------------
@@ -195,22 +223,26 @@ class Dialect:
     def lower(self, a: Sql) -> Sql:
         return exp.Lower(this=a)
 
-    def to_text(self, a: Sql) -> Sql:
+    def to_text(self, a: Sql, type_: Sql | None = None) -> Sql:
+        """'true' and 'false', whole numbers in plain digits, dates as 2026-01-31; fractions as the engine likes.
+
+        `type_` is a literal, for engines on which it matters what is spelled.
+        """
         return self.cast(a, Type.STRING)
 
     # -- time ---------------------------------------------------------------------------------------------------------
 
     def add_seconds(self, at: Sql, seconds: Sql) -> Sql:
-        """`seconds` is a literal, possibly negative."""
-        amount, negative = _whole(seconds)
-        interval = exp.Interval(this=exp.Literal.string(str(amount)), unit=exp.Var(this="SECOND"))
-        return (exp.Sub if negative else exp.Add)(this=enclosed(at), expression=interval)
+        """`seconds` is a literal, possibly negative; said in the largest unit that divides it. A day is 24 hours."""
+        amount, unit = in_largest_unit(literal_number(seconds), self.interval_units)
+        interval = exp.Interval(this=text(str(abs(amount))), unit=exp.Var(this=unit))
+        return (exp.Sub if amount < 0 else exp.Add)(this=enclosed(at, _SUMS), expression=interval)
 
     def to_date(self, at: Sql) -> Sql:
         return self.cast(at, Type.DATE)
 
     def trunc_hour(self, at: Sql) -> Sql:
-        return exp.Anonymous(this="DATE_TRUNC", expressions=[exp.Literal.string("hour"), at])
+        return function("DATE_TRUNC", text("hour"), at)
 
     def trunc_date(self, day: Sql, grain: Sql, week_start: Sql) -> Sql:
         """`grain` and `week_start` (Monday 0) are literals. Weeks of other starts are Monday's weeks, shifted."""
@@ -220,32 +252,29 @@ class Dialect:
 
     def trunc_to(self, grain: str, day: Sql) -> Sql:
         """The first day of the Monday week, month, quarter or year: a date again, whatever DATE_TRUNC returns."""
-        return self.cast(exp.Anonymous(this="DATE_TRUNC", expressions=[exp.Literal.string(grain), day]), Type.DATE)
+        return self.cast(function("DATE_TRUNC", text(grain), day), Type.DATE)
 
     def add_days(self, day: Sql, days: int) -> Sql:
         node = exp.Add if days >= 0 else exp.Sub
-        return node(this=enclosed(day), expression=exp.Literal.number(abs(days)))
+        return node(this=enclosed(day, _SUMS), expression=exp.Literal.number(abs(days)))
 
     def days_between(self, first: Sql, last: Sql) -> Sql:
-        return exp.Sub(this=enclosed(last), expression=enclosed(first))
+        return self.sub(last, first)
 
     def seconds_between(self, first: Sql, last: Sql) -> Sql:
-        gap = exp.Sub(this=enclosed(last), expression=enclosed(first))
-        return exp.Extract(this=exp.Var(this="EPOCH"), expression=exp.Paren(this=gap))
+        gap = self.sub(last, first)
+        return exp.Extract(this=exp.Var(this="EPOCH"), expression=parenthesized(gap))
 
     # -- bits ---------------------------------------------------------------------------------------------------------
 
-    def bit(self, n: Sql) -> Sql:
+    def bit(self, n: Sql, width: Sql) -> Sql:
+        """`width` is a literal: how many bits there are at most, up to `bitmap_days`."""
         one = self.cast(exp.Literal.number(1), Type.INTEGER)
         return exp.BitwiseLeftShift(this=one, expression=enclosed(n))
 
     def bits_overlap(self, a: Sql, b: Sql) -> Sql:
         shared = exp.BitwiseAnd(this=enclosed(a), expression=enclosed(b))
-        return exp.NEQ(this=exp.Paren(this=shared), expression=exp.Literal.number(0))
-
-    def bits_literal(self, value: int) -> Sql:
-        """A mask of up to `bitmap_days` bits."""
-        return exp.Literal.number(value)
+        return exp.NEQ(this=parenthesized(shared), expression=exp.Literal.number(0))
 
     # -- aggregates ---------------------------------------------------------------------------------------------------
 
@@ -265,22 +294,21 @@ class Dialect:
         return exp.Max(this=a)
 
     def avg(self, a: Sql) -> Sql:
-        return exp.Avg(this=self.cast(a, Type.NUMBER))
+        return exp.Avg(this=self.number(a))
 
     def bits_or(self, a: Sql) -> Sql:
-        return exp.Anonymous(this="BIT_OR", expressions=[a])
+        return function("BIT_OR", a)
 
     def quantile(self, a: Sql, fraction: Sql) -> Sql:
-        ordered = exp.Order(expressions=[exp.Ordered(this=a, nulls_first=False)])
-        return exp.WithinGroup(this=exp.Anonymous(this="PERCENTILE_CONT", expressions=[fraction]), expression=ordered)
+        return beside(function("PERCENTILE_CONT", fraction), function("WITHIN GROUP", beside("ORDER BY", a)))
 
     def first_by(self, a: Sql, key: Sql) -> Sql:
-        return exp.Anonymous(this="MIN_BY", expressions=[a, key])
+        return function("MIN_BY", a, key)
 
     def filtered(self, op: str, args: Sequence[Sql], where: Sql) -> Sql:
         """An aggregate over the rows for which `where` is true."""
         if self.has_filter:
-            return exp.Filter(this=self.call(op, args), expression=exp.Where(this=where))
+            return filter_clause(self.call(op, args), where)
         if op == "count_rows":
             return self.count(exp.Case(ifs=[exp.If(this=where, true=exp.Literal.number(1))]))
         kept = [exp.Case(ifs=[exp.If(this=where.copy(), true=args[0])]), *args[1:]]
@@ -293,10 +321,48 @@ class Dialect:
     def row_number(self) -> Sql:
         return exp.RowNumber()
 
+    def dense_rank(self) -> Sql:
+        return exp.Anonymous(this="DENSE_RANK", expressions=[])
+
     def lead(self, a: Sql) -> Sql:
         return exp.Lead(this=a)
 
-    # -- relations ----------------------------------------------------------------------------------------------------
+    def unsaid_nulls(self, *, descending: bool) -> dict[str, bool | None]:
+        """How a window is ordered: by what is never null, so that nothing need be said of nulls."""
+        are_small = generator(self).NULL_ORDERING == "nulls_are_small"
+        are_large = generator(self).NULL_ORDERING == "nulls_are_large"
+        return {"desc": descending or None, "nulls_first": are_large if descending else are_small}
+
+    def windowed(self, op: str, args: Sequence[Sql]) -> Sql:
+        """An operation as it stands before OVER."""
+        return self.call(op, args)
+
+    # -- relations and statements -------------------------------------------------------------------------------------
+
+    def order_key(self, name: str, place: int) -> Sql:
+        """What ORDER BY says for the output column `name`, which is the `place`-th from 1."""
+        return self.column(name)
+
+    def settled(self, statement: exp.Expression) -> exp.Expression:
+        """The finished statement with whatever settings its meaning depends on."""
+        return statement
+
+    def series(
+        self, first: Value, last: Value, step: int, unit: str, column: tuple[str, Type], alias: str
+    ) -> Sql | None:
+        """A relation of evenly spaced dates or timestamps, both ends included; None where constant rows serve as well.
+
+        `unit` is hour, day or month.
+        """
+        return None
+
+    def selected(self, value: Sql, name: str, alias: str, source: Sql | None = None) -> Sql:
+        """`(SELECT value AS name FROM source) AS alias`: what most series come down to."""
+        is_named = isinstance(value, exp.Column) and value.name == name
+        query = exp.Select(expressions=[value if is_named else exp.Alias(this=value, alias=self.identifier(name))])
+        if source is not None:
+            query.set("from_", exp.From(this=source))
+        return exp.Subquery(this=query, alias=exp.TableAlias(this=self.identifier(alias)))
 
     def values(self, columns: Sequence[tuple[str, Type]], rows: Sequence[Sequence[Value]], alias: str) -> Sql:
         """Constant rows as a relation named `alias`."""
@@ -305,29 +371,94 @@ class Dialect:
             for row in rows
         ]
         names = [self.identifier(name) for name, _ in columns]
-        return exp.Values(
-            expressions=tuples, alias=exp.TableAlias(this=self.identifier(alias), columns=names)
-        )
+        return exp.Values(expressions=tuples, alias=exp.TableAlias(this=self.identifier(alias), columns=names))
 
 
-def enclosed(value: Sql) -> Sql:
-    """In parentheses where an operand would otherwise read differently."""
-    loose = (exp.Binary, exp.Unary, exp.Between, exp.In, exp.Is, exp.Not, exp.Case)
-    atoms = (exp.Paren, exp.Dot, exp.Neg, exp.Case)
-    return exp.Paren(this=value) if isinstance(value, loose) and not isinstance(value, atoms) else value
+_PRODUCTS = (exp.Mul, exp.Div, exp.Mod)
+_SUMS = (exp.Add, exp.Sub, *_PRODUCTS)
+
+
+def enclosed(value: Sql, bare: tuple[type[exp.Expression], ...] = ()) -> Sql:
+    """In parentheses where an operand would otherwise read differently; `bare` binds tighter than what is around."""
+    loose = (exp.Binary, exp.Unary, exp.Between, exp.In)
+    is_loose = isinstance(value, loose) and not isinstance(value, (exp.Paren, exp.Dot, exp.Neg))
+    return parenthesized(value) if is_loose and not isinstance(value, bare) else value
+
+
+def parenthesized(value: Sql) -> Sql:
+    """In parentheses. Short ones as a tuple of one, which reads the same and which sqlglot keeps on one line."""
+    is_short = not isinstance(value, exp.Connector)
+    return exp.Tuple(expressions=[value]) if is_short else exp.Paren(this=value)
 
 
 def _connected(node: type[exp.Connector], args: Sequence[Sql]) -> Sql:
-    parts = [exp.Paren(this=a) if isinstance(a, exp.Connector) and not isinstance(a, node) else a for a in args]
-    joined = parts[0]
-    for part in parts[1:]:
-        joined = node(this=joined, expression=part)
-    return joined
+    """The conditions side by side, each once."""
+    flat = (part for arg in args for part in (arg.flatten() if isinstance(arg, node) else (arg,)))
+    first, *others = (exp.Paren(this=one) if isinstance(one, exp.Connector) else one for one in dict.fromkeys(flat))
+    return cast(Sql, reduce(lambda joined, other: node(this=joined, expression=other), others, first))
 
 
-def _whole(seconds: Sql) -> tuple[int, bool]:
-    negative = isinstance(seconds, exp.Neg)
-    return int(seconds.this.name if negative else seconds.name), negative
+def function(name: str, *args: Sql) -> exp.Anonymous:
+    """A call that sqlglot passes on as it is."""
+    return exp.Anonymous(this=name, expressions=list(args))
+
+
+def text(value: str) -> exp.Literal:
+    return exp.Literal.string(value)
+
+
+def beside(first: str | Sql, second: Sql) -> Sql:
+    """Two things with a space between, as in `DATE '2026-01-31'`; a text is words of SQL.
+
+    sqlglot has a node that prints so, under the name of MySQL's `_utf8'a'`. It stands for what sqlglot would spell in
+    another way (DATE '...') or spread over lines (WHERE and ORDER BY within a call).
+    """
+    return exp.Introducer(this=exp.Var(this=first) if isinstance(first, str) else first, expression=second)
+
+
+def typed_literal(type_: str, written: str) -> Sql:
+    """`DATE '2026-01-31'`."""
+    return beside(type_, text(written))
+
+
+def timestamp_text(value: datetime) -> str:
+    """`2026-01-31 09:30:00`, with six digits of fraction where there is one."""
+    return value.isoformat(sep=" ")
+
+
+def filter_clause(aggregate: Sql, where: Sql) -> Sql:
+    """`COUNT(*) FILTER(WHERE ...)`."""
+    return beside(aggregate, function("FILTER", beside("WHERE", where)))
+
+
+def literal_number(value: Sql) -> int:
+    """The whole number that a literal says."""
+    return -int(value.this.name) if isinstance(value, exp.Neg) else int(value.name)
+
+
+SECONDS = {"DAY": 86_400, "HOUR": 3_600, "MINUTE": 60, "SECOND": 1}
+
+
+def spaces(first: Value, last: Value, step: int, unit: str) -> int:
+    """How many steps of hours, days or months lead from the first to the last label of a series.
+
+    >>> spaces(date(2026, 1, 1), date(2026, 7, 1), 3, "month")
+    2
+    """
+    assert isinstance(first, date) and isinstance(last, date)
+    if unit == "month":
+        return (12 * (last.year - first.year) + last.month - first.month) // step
+    return (last - first) // timedelta(**{f"{unit}s": step})
+
+
+def in_largest_unit(seconds: int, units: Sequence[str]) -> tuple[int, str]:
+    """So many seconds as a whole number of the first unit that allows it.
+
+    >>> in_largest_unit(7200, ("DAY", "HOUR", "MINUTE", "SECOND"))
+    (2, 'HOUR')
+    """
+    unit = next(unit for unit in units if seconds % SECONDS[unit] == 0)
+    return seconds // SECONDS[unit], unit
 
 
 _TYPES: dict[tuple[str, str], exp.DataType] = {}

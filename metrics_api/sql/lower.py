@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from itertools import count, pairwise
+from itertools import chain, count, pairwise
 from typing import assert_never
 
 from sqlglot import exp
@@ -30,6 +30,7 @@ from metrics_api.plan.nodes import (
     Sort,
     Spine,
     Union,
+    keep,
     output,
 )
 from metrics_api.plan.walk import nodes
@@ -81,7 +82,7 @@ class _Select:
 class _Lowering:
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
-        self.ctes: dict[str, tuple[Plan, exp.CTE]] = {}
+        self.ctes: dict[str, tuple[Named, exp.CTE]] = {}
         self.tables: frozenset[str] = frozenset()
         """What the tables read are called: no step may have the name of one, or it would be read instead."""
 
@@ -107,10 +108,16 @@ class _Lowering:
                 return inner
             case Project(source, projected):
                 inner = self.select(source)
-                if inner.whole is not None or self.repeats(inner, projected) or self.forgets_to_aggregate(inner, projected):
+                if (
+                    inner.whole is not None
+                    or self.repeats(inner, projected)
+                    or self.forgets_to_aggregate(inner, projected)
+                ):
                     inner = self.wrapped(inner, output(source))
                 return self.rebound(inner, projected)
-            case Aggregate(source, keys, aggregates):
+            case Aggregate():
+                plan = with_windows(plan, self.dialect.aggregates_by_window)
+                source, keys, aggregates = plan.input, plan.keys, plan.aggregates
                 inner = self.select(source)
                 asked = (*keys, *aggregates)
                 if not inner.is_open or self.heaviest(inner, (e for _, e in asked)) >= AGGREGATED:
@@ -170,14 +177,14 @@ class _Lowering:
 
     def named(self, plan: Named, name: str, source: Plan) -> _Select:
         names = output(source)
-        known = next((key for key, (what, _) in self.ctes.items() if key.startswith(name) and what == source), None)
+        known = next((key for key, (one, _) in self.ctes.items() if one is plan or one == plan), None)
         if known is None:
             inner = self.finish(self.select(source), names)
             known, number = name, 1
             while known in self.ctes or known.casefold() in self.tables:
                 number += 1
                 known = f"{name}_{number}"
-            self.ctes[known] = (source, exp.CTE(this=inner, alias=self.alias(known)))
+            self.ctes[known] = (plan, exp.CTE(this=inner, alias=self.alias(known)))
         return self.over(known, exp.Table(this=self.dialect.identifier(known)), names)
 
     def join(self, plan: Join) -> _Select:
@@ -226,7 +233,7 @@ class _Lowering:
 
     def wrapped(self, inner: _Select, names: Iterable[str]) -> _Select:
         names = tuple(names)
-        alias = inner.relations[0].name if inner.relations else "rows_of_all"
+        alias = inner.relations[0].name if inner.relations else "found"
         query = exp.Subquery(this=self.finish(inner, names), alias=self.alias(alias))
         return self.over(alias, query, names)
 
@@ -243,8 +250,10 @@ class _Lowering:
         items: list[exp.Expression] = []
         for name in names:
             said = select.bindings[name].say()
-            same = isinstance(said, exp.Column) and said.name == name
-            items.append(said if same else exp.Alias(this=said, alias=self.dialect.identifier(name)))
+            alias = self.dialect.identifier(name)
+            is_named = isinstance(said, exp.Column) and said.this == alias
+            is_named = is_named and (self.dialect.forgets_qualifier or not said.args.get("table"))
+            items.append(said if is_named else exp.Alias(this=said, alias=alias))
         query = exp.Select(expressions=items)
         if select.source is not None:
             query.set("from_", exp.From(this=select.source))
@@ -259,9 +268,7 @@ class _Lowering:
     def group_keys(self, select: _Select, names: Sequence[str]) -> list[exp.Expression]:
         """By their place in the select list; a key that is not shown, by what it is."""
         places = {id(select.bindings[name]): place for place, name in reversed(list(enumerate(names, 1)))}
-        return [
-            exp.Literal.number(places[id(key)]) if id(key) in places else key.say() for key in select.group or ()
-        ]
+        return [exp.Literal.number(places[id(key)]) if id(key) in places else key.say() for key in select.group or ()]
 
     def rebound(self, inner: _Select, projected: Iterable[Named_]) -> _Select:
         old = inner.bindings
@@ -335,21 +342,69 @@ class _Lowering:
 
     def window(self, over: Over, bindings: dict[str, _Binding]) -> Sql:
         order = [
-            _ordered(self.expr(one, bindings), descending=index in over.descending)
+            exp.Ordered(this=self.expr(one, bindings), **self.dialect.unsaid_nulls(descending=index in over.descending))
             for index, one in enumerate(over.order)
         ]
         window = exp.Window(
-            this=self.dialect.call(over.op, [self.expr(arg, bindings) for arg in over.args]),
+            this=self.dialect.windowed(over.op, [self.expr(arg, bindings) for arg in over.args]),
             partition_by=[self.expr(one, bindings) for one in over.partition],
             order=exp.Order(expressions=order) if order else None,
         )
         if over.op in AGGREGATES and order:
-            end = {"end": "CURRENT ROW"} if over.including_current else {
-                "end": exp.Literal.number(1), "end_side": "PRECEDING"
-            }
+            end = (
+                {"end": "CURRENT ROW"}
+                if over.including_current
+                else {"end": exp.Literal.number(1), "end_side": "PRECEDING"}
+            )
             frame = exp.WindowSpec(kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", **end)
             window.set("spec", frame)
         return window
+
+
+def with_windows(plan: Aggregate, ops: frozenset[str]) -> Aggregate:
+    """The same rows; these aggregates are computed beside every row of their group, and any of those is taken."""
+    meant: dict[Agg, str] = {}
+    for name, expr in plan.aggregates:
+        for part in _parts(expr):
+            if isinstance(part, Agg) and part.op in ops:
+                meant.setdefault(part, name)
+    if not meant:
+        return plan
+    taken = set(output(plan.input))
+    names: dict[Agg, str] = {}
+    for one, name in meant.items():
+        candidates = chain([name, f"{name}_of_group"], (f"{name}_of_group_{k}" for k in count(2)))
+        names[one] = next(free for free in candidates if free not in taken)
+        taken.add(names[one])
+
+    def anyone(expr: Expr) -> Expr:
+        match expr:
+            case Agg() if expr in names:
+                return Agg("max", (Col(names[expr]),))
+            case Call(op, args):
+                return Call(op, tuple(anyone(arg) for arg in args))
+            case Case(branches, otherwise):
+                changed = tuple((anyone(when), anyone(then)) for when, then in branches)
+                return Case(changed, None if otherwise is None else anyone(otherwise))
+        return expr
+
+    group = tuple(expr for _, expr in plan.keys)
+    aggregates = tuple((name, anyone(expr)) for name, expr in plan.aggregates)
+    read = {name for _, expr in (*plan.keys, *aggregates) for name in columns(expr)}
+    kept = keep(*(name for name in output(plan.input) if name in read))
+    beside = tuple((name, _as_window(one, group)) for one, name in names.items())
+    return Aggregate(Project(plan.input, (*kept, *beside)), plan.keys, aggregates)
+
+
+def _as_window(one: Agg, group: tuple[Expr, ...]) -> Over:
+    value, second = one.args
+    if one.where is not None:
+        value = Case(((one.where, value),))
+    if one.op == "quantile":
+        return Over("quantile", (value, second), group, ())
+    # The value of the first row; where no row qualifies, that row's value is null.
+    key = second if one.where is None else Case(((one.where, second),))
+    return Over("first_by", (value,), group, (key,), including_current=True)
 
 
 def evenly_spaced(labels: Sequence[object]) -> tuple[int, str] | None:

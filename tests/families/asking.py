@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from datetime import datetime
 from functools import lru_cache
@@ -15,6 +16,9 @@ from metrics_api.compile.project import load_model
 from metrics_api.engines.duckdb import DuckDBWarehouse
 from metrics_api.periods import Weekday
 from metrics_api.serving.project import Project
+
+EXAMPLES = int(os.environ.get("METRICS_API_EXAMPLES", "250"))
+"""Generated worlds for each property; more of them on a long evening."""
 
 SCHEMA = pa.schema(
     [

@@ -96,10 +96,10 @@ def _attempt(node: Journey, k: int) -> tuple[str, ...]:
     return (*(f"at_{j}" for j in range(1, k + 1)), *node.labels)
 
 
-def _first_of_each(node: Journey, attempts: Plan, k: int) -> Plan:
-    """The best attempt of depth k for each entity: the least of every time, and the labels that go with it."""
+def _first_of_each(node: Journey, attempts: Plan, k: int, *, entry: str = "at_1") -> Plan:
+    """The best attempt of depth k for each entity: the least of every time, and the labels of the least entry."""
     least: tuple[Named_, ...] = tuple((f"at_{j}", Agg("min", (Col(f"at_{j}"),))) for j in range(1, k + 1))
-    labels = tuple((label, Agg("first_by", (Col(label), Col("at_1")))) for label in node.labels)
+    labels = tuple((label, Agg("first_by", (Col(label), Col(entry)))) for label in node.labels)
     return Aggregate(attempts, keep("entity"), (*least, *labels))
 
 
@@ -172,46 +172,64 @@ def asof(node: Journey) -> Plan:
 
 
 def carry(node: Journey) -> Plan:
-    """Rows in order of time; each step takes the greatest entry carried by an earlier row of the step before."""
+    """Rows in order of time; each step takes the greatest entry carried by an earlier row of the step before.
+
+    An entry is known by its time. Where a tie breaker tells entries of one instant apart and labels depend on which it
+    was, it is known by its place among the entity's rows instead.
+    """
     depth = len(node.steps)
+    by_place = node.tie and bool(node.labels)
+    key = "place" if by_place else "at"
     tie = ("tie",) if node.tie else ()
-    rows: Plan = Named("steps", _numbered(node))
-    order: tuple[Expr, ...] = (Col("at"), *(Col(name) for name in tie), Col("step"))
+    moment: tuple[Expr, ...] = (Col("at"), *(Col(name) for name in tie))
+    order = (*moment, Col("step"))
     # An event that could be two steps must not be its own predecessor: later steps first among equals.
     descending = frozenset([len(order) - 1]) if node.strict else frozenset()
+    rows: Plan = Named("steps", _numbered(node))
     passed = keep("entity", "at", *tie, "step", *node.labels)
+    if by_place:
+        place = Over("dense_rank", (), (Col("entity"),), moment)
+        rows = Named("steps_in_place", Project(rows, (*passed, ("place", place))))
+        passed = (*passed, *keep("place"))
     is_step = [call("eq", Col("step"), integer(k)) for k in range(1, depth + 1)]
-    carried: Plan = Project(rows, (*passed, ("entry_1", Case(((is_step[0], Col("at")),)))))
+    carried: Plan = Project(rows, (*passed, ("entry_1", Case(((is_step[0], Col(key)),)))))
     for k in range(2, depth + 1):
         latest = Over("max", (Col(f"entry_{k - 1}"),), (Col("entity"),), order, descending)
-        entry = Case(((is_step[k - 1], latest),))
         earlier = keep(*(f"entry_{j}" for j in range(1, k)))
-        carried = Named(f"carried_{k}", Project(carried, (*passed, *earlier, (f"entry_{k}", entry))))
+        entry = (f"entry_{k}", Case(((is_step[k - 1], latest),)))
+        carried = Named(f"carried_{k}", Project(carried, (*passed, *earlier, entry)))
     own = Case(tuple((is_step[k - 1], Col(f"entry_{k}")) for k in range(1, depth + 1)))
-    placed = Named("placed", Project(carried, (*keep("entity", "at", "step", *node.labels), ("at_1", own))))
-    taken = Filter(placed, all_of([call("not_", call("is_null", Col("at_1"))), _in_time(node, "at")]))
-    attempts = Named("tried", _attempts(node, taken, is_step))
+    placed = Named("placed", Project(carried, (*keep("entity", "at", "step", *node.labels), ("entry", own))))
+    led = Filter(placed, call("not_", call("is_null", Col("entry"))))
+    attempts = Named("tried", _attempts(node, led, is_step))
     reached: list[Plan] = []
     for k in range(1, depth + 1):
         there: Plan = attempts if k == 1 else Filter(attempts, call("not_", call("is_null", Col(f"at_{k}"))))
         shown = tuple((label, _found_by(label, k)) for label in node.labels)
-        there = Project(there, (*keep("entity", *(f"at_{j}" for j in range(1, k + 1))), *shown))
-        best = _first_of_each(node, there, k)
+        there = Project(there, (*keep("entity", "entry", *(f"at_{j}" for j in range(1, k + 1))), *shown))
+        best = _first_of_each(node, there, k, entry="entry")
         reached.append(Named("best_1", best) if k == 1 else best)
     return _best(node, reached)
 
 
-def _attempts(node: Journey, taken: Plan, is_step: Sequence[Expr]) -> Plan:
-    """One row for each entity and entry: the first event of every step it led to."""
+def _attempts(node: Journey, led: Plan, is_step: Sequence[Expr]) -> Plan:
+    """One row for each entity and entry: the first event of every step it led to in time.
+
+    All of an attempt's rows share its entry, so what is too late can be told from the first event of each step.
+    """
+    depth = len(node.steps)
     at = Col("at")
-    times: list[Named_] = []
-    labels: list[Named_] = []
-    for k in range(2, len(node.steps) + 1):
-        times.append((f"at_{k}", Agg("min", (at,), is_step[k - 1])))
-    for k in range(1, len(node.steps) + 1):
-        for label in node.labels:
-            labels.append((f"{label}_{k}", Agg("first_by", (Col(label), at), is_step[k - 1])))
-    return Aggregate(taken, keep("entity", "at_1"), (*times, *labels))
+    times = tuple((f"at_{k}", Agg("min", (at,), is_step[k - 1])) for k in range(1, depth + 1))
+    labels = tuple(
+        (f"{label}_{k}", Agg("first_by", (Col(label), at), is_step[k - 1]))
+        for k in range(1, depth + 1)
+        for label in node.labels
+    )
+    tried = Aggregate(led, keep("entity", "entry"), (*times, *labels))
+    in_time = tuple(
+        (f"at_{k}", Case(((_in_time(node, f"at_{k}"), Col(f"at_{k}")),))) for k in range(2, depth + 1)
+    )
+    return Project(Named("led", tried), (*keep("entity", "entry", "at_1"), *in_time, *keep(*(name for name, _ in labels))))
 
 
 def _found_by(label: str, depth: int) -> Expr:

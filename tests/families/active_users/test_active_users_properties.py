@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from families.asking import project_over
+from families.asking import EXAMPLES, project_over
 from families.oracles.active_users import active_users
 from families.oracles.conditions import selector_of, to_sql
 from families.worlds import conditions, grains, moments, ranges, windows, worlds
@@ -14,7 +14,7 @@ from metrics_api.compile.strategies import Abilities, active_days
 from metrics_api.serving.asking import ask
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.data())
 def test_active_users_are_those_of_the_oracle(data: st.DataObject) -> None:
     world = data.draw(worlds(event_ids=False))

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from families.asking import project_over
+from families.asking import EXAMPLES, project_over
 from families.oracles.conditions import selector_of, to_sql
 from families.oracles.funnel import funnel
 from families.usage.test_usage_properties import escaped, same
@@ -31,7 +31,7 @@ def yaml_of(plan: FunnelPlan) -> str:
     return "\n".join(lines)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.data())
 def test_funnels_are_those_of_the_oracle(data: st.DataObject) -> None:
     plan = data.draw(funnel_plans(min_steps=2).filter(lambda one: one.entry == "any"))

@@ -215,7 +215,8 @@ def labels_of_attempt(attempt: Attempt, breakdown: Sequence[str]) -> Labels:
 def first_label(attempt: Attempt, name: str) -> str:
     """The first non-null label of one property over the steps of an attempt."""
     for events in attempt.reached:
-        labels = [label_of(value) for event in events if (value := value_of(event, name)) is not None]
+        # RULES 16: `(none)` is a missing value, also where a property spells it out.
+        labels = [label for event in events if (label := label_of(value_of(event, name))) != NONE_LABEL]
         if labels:
             return min(labels)
     return NONE_LABEL

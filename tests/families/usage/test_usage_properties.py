@@ -7,7 +7,7 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from families.asking import project_over
+from families.asking import EXAMPLES, project_over
 from families.oracles.conditions import selector_of, to_sql
 from families.oracles.usage import Measures, usage
 from families.worlds import Moment, conditions, grains, moments, ranges, worlds
@@ -53,7 +53,7 @@ def same(ours: object, theirs: object) -> bool:
     return ours == theirs
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.data())
 def test_usage_is_what_the_oracle_counts(data: st.DataObject) -> None:
     world = data.draw(worlds())

@@ -1,0 +1,118 @@
+"""The options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RANGE = "The range"
+SHAPE = "The rows"
+
+ProjectFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--project",
+        "-p",
+        envvar="METRICS_API_PROJECT",
+        help="The folder of definitions. Left out: this one, or the nearest above it that holds a project.",
+        show_default=False,
+    ),
+]
+WarehouseName = Annotated[
+    str | None,
+    typer.Option("--warehouse", "-w", help="A warehouse of the project; left out: its default.", show_default=False),
+]
+
+From = Annotated[
+    str | None, typer.Option("--from", help="First local date, 2026-01-31.", rich_help_panel=RANGE, show_default=False)
+]
+To = Annotated[
+    str | None, typer.Option("--to", help="Last local date, inclusive.", rich_help_panel=RANGE, show_default=False)
+]
+LastUnits = Annotated[
+    str | None,
+    typer.Option("--last", help="Instead of dates: 30 days, 8 weeks.", rich_help_panel=RANGE, show_default=False),
+]
+ExcludeCurrent = Annotated[
+    bool,
+    typer.Option(
+        "--exclude-current", help="With --last: without the unit that is still going on.", rich_help_panel=RANGE
+    ),
+]
+TimeZone = Annotated[
+    str | None,
+    typer.Option("--timezone", help="Whose days are counted; left out: the project's.", rich_help_panel=RANGE),
+]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", help="Answer as if it were then: 2026-01-31T12:00:00 (UTC).", rich_help_panel=RANGE),
+]
+Grain = Annotated[
+    str | None,
+    typer.Option("--grain", help="hour, day, week, month, quarter or year.", rich_help_panel=SHAPE, show_default=False),
+]
+By = Annotated[
+    list[str] | None,
+    typer.Option("--by", help="Break down by properties: country,platform.", rich_help_panel=SHAPE, show_default=False),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        help="Only events for which this SQL condition is true; given twice, both.",
+        rich_help_panel=SHAPE,
+        show_default=False,
+    ),
+]
+Measures = Annotated[
+    list[str] | None,
+    typer.Option("--measures", help="What is computed: value,users,per_user_p90.", rich_help_panel=SHAPE),
+]
+Overall = Annotated[
+    bool,
+    typer.Option("--overall", help="One answer for the whole range instead of one a bucket.", rich_help_panel=SHAPE),
+]
+Within = Annotated[
+    str | None, typer.Option("--within", help="A funnel's window, instead of its own: 7 days.", rich_help_panel=SHAPE)
+]
+Order = Annotated[
+    list[str] | None,
+    typer.Option("--order", help="Columns to sort by, -value for descending.", rich_help_panel=SHAPE),
+]
+Limit = Annotated[int | None, typer.Option("--limit", help="Rows at most.", rich_help_panel=SHAPE, show_default=False)]
+
+
+def question(
+    *,
+    start: str | None,
+    end: str | None,
+    last: str | None,
+    exclude_current: bool,
+    grain: str | None,
+    by: list[str] | None,
+    where: list[str] | None,
+    measures: list[str] | None,
+    overall: bool,
+    within: str | None,
+    order: list[str] | None,
+    limit: int | None,
+    timezone: str | None,
+    as_of: str | None,
+) -> dict[str, object]:
+    """The options as the words of `serving.asking.ask`."""
+    return {
+        "start": start,
+        "end": end,
+        "last": last,
+        "exclude_current": exclude_current,
+        "grain": grain,
+        "by": ",".join(by or ()),
+        "where": {"and": where} if where else None,
+        "measures": ",".join(measures) if measures else None,
+        "parts": "overall" if overall else "",
+        "within": within,
+        "order": ",".join(order or ()),
+        "limit": limit,
+        "timezone": timezone,
+        "as_of": as_of,
+    }

@@ -1,0 +1,140 @@
+"""`metrics-api validate`: every problem of every file, before anything is asked."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from metrics_api.cli.options import ProjectFolder
+from metrics_api.cli.program import ExitCode, show
+from metrics_api.errors import DefinitionError, Problem, did_you_mean
+
+if TYPE_CHECKING:
+    from metrics_api.definitions.loader import Definitions
+    from metrics_api.semantic.model import SemanticModel
+
+EXAMPLES = """\
+Examples:
+
+  metrics-api validate
+  metrics-api validate -p metrics --format json
+  metrics-api validate --warehouse demo    and look for the tables and columns
+"""
+
+
+class FindingsFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+def validate(
+    *,
+    project: ProjectFolder = None,
+    warehouse: Annotated[
+        str | None,
+        typer.Option("--warehouse", "-w", help="Check as well that this warehouse has every table and column."),
+    ] = None,
+    format_: Annotated[
+        FindingsFormat, typer.Option("--format", help="How the findings are written.")
+    ] = FindingsFormat.TEXT,
+) -> None:
+    """Check the definitions: all problems at once, each with its place and what to write instead.
+
+    Exits with 1 if there is any. Nothing is asked of a warehouse unless --warehouse names one.
+    """
+    from metrics_api.cli.project_folder import read_project
+    from metrics_api.graphql_schema.names import name_problems
+
+    counts: Mapping[str, int] = {}
+    families: Mapping[str, int] = {}
+    name = None
+    try:
+        model, definitions, folder = read_project(project)
+        name, counts = model.project.name, _counts(model, definitions)
+        families = Counter(one.type for one in model.metrics.values())
+        problems = [*_unknown_engines(definitions), *name_problems(model, definitions)]
+        if warehouse is not None and not problems:
+            problems = _missing(model, definitions, folder, warehouse)
+    except DefinitionError as error:
+        problems = list(error.problems)
+    if format_ is FindingsFormat.JSON:
+        typer.echo(_as_json(problems, name, counts, families))
+    elif problems:
+        show(problems)
+        files = len({one.where.file for one in problems if one.where})
+        typer.echo(f"\n{_many(len(problems), 'problem')}" + (f" in {_many(files, 'file')}" if files else ""), err=True)
+    else:
+        typer.echo(f"{name}: no problems in " + ", ".join(_many(count, what) for what, count in counts.items()))
+        typer.echo("metrics by type: " + ", ".join(f"{count} {type_}" for type_, count in sorted(families.items())))
+    if problems:
+        raise typer.Exit(ExitCode.WRONG)
+
+
+def _counts(model: "SemanticModel", definitions: "Definitions") -> Mapping[str, int]:
+    return {
+        "file": len(definitions.files),
+        "source": len(model.sources),
+        "event": len(model.events),
+        "metric": len(model.metrics),
+    }
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _unknown_engines(definitions: "Definitions") -> Iterator[Problem]:
+    """Warehouses of a type that no engine has: the definitions by themselves cannot know."""
+    from metrics_api.engines import engines
+
+    for name, warehouse in definitions.project.warehouses.items():
+        if warehouse.type not in engines():
+            yield Problem(
+                f"project.warehouses.{name}: there is no engine `{warehouse.type}`",
+                definitions.span("project", "warehouses", name, "type"),
+                did_you_mean(warehouse.type, engines(), what="engines"),
+            )
+
+
+def _missing(model: "SemanticModel", definitions: "Definitions", folder: Path, warehouse: str) -> list[Problem]:
+    """What the sources read and the warehouse does not have, at the source's own place in the files."""
+    from metrics_api.serving.missing import missing_columns
+    from metrics_api.serving.project import Project
+
+    project = Project(model, definitions, folder, warehouse)
+    try:
+        return [
+            replace(problem, where=definitions.key_span("sources", source.name))
+            for source in model.sources.values()
+            for problem in missing_columns(source, project.warehouse())
+        ]
+    finally:
+        project.close()
+
+
+def _as_json(
+    problems: Sequence[Problem], name: str | None, counts: Mapping[str, int], families: Mapping[str, int]
+) -> str:
+    import json
+
+    told = [
+        {
+            "file": one.where.file if one.where else None,
+            "line": one.where.line if one.where else None,
+            "column": one.where.column if one.where else None,
+            "message": one.message,
+            "fix": one.fix,
+            "code": one.code.value,
+        }
+        for one in problems
+    ]
+    counted = {f"{what}s": count for what, count in counts.items()}
+    return json.dumps(
+        {"valid": not problems, "project": name, "counts": counted, "metric_types": families, "problems": told},
+        indent=2,
+        ensure_ascii=False,
+    )

@@ -1,0 +1,259 @@
+"""The catalog: what there is to ask, and how it is defined."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from functools import partial
+from typing import Annotated
+
+import strawberry
+from strawberry import UNSET
+from strawberry.types.info import Info
+
+from metrics_api.families import families
+from metrics_api.graphql_schema.context import RequestContext
+from metrics_api.graphql_schema.layout import camel, sources_of
+from metrics_api.graphql_schema.names import public_metrics
+from metrics_api.graphql_schema.object_types import resolved
+from metrics_api.periods import Weekday as CoreWeekday
+from metrics_api.semantic.model import Metric, Property, SemanticModel, Source
+from metrics_api.serving.project import Explained
+
+
+@strawberry.enum(description="What a metric speaks about.")
+class MetricClass(enum.Enum):
+    USAGE = strawberry.enum_value("usage", description="How often something is done; says nothing about value.")
+    ENGAGEMENT = strawberry.enum_value("engagement", description="People getting what the product is for.")
+
+
+@strawberry.enum(description="How numbers are shown.")
+class MetricFormat(enum.Enum):
+    NUMBER = "number"
+    PERCENT = "percent"
+    DURATION = "duration"
+
+
+@strawberry.enum(description="The type of a property or a measure.")
+class ValueType(enum.Enum):
+    STRING = "string"
+    INTEGER = "integer"
+    NUMBER = "number"
+    DECIMAL = "decimal"
+    BOOLEAN = "boolean"
+    TIMESTAMP = "timestamp"
+    DATE = "date"
+
+
+@strawberry.enum(description="What a metric rests on.")
+class DependencyKind(enum.Enum):
+    EVENT = "event"
+    METRIC = "metric"
+
+
+Weekday = strawberry.enum(
+    enum.Enum("Weekday", {one.name: one.value for one in CoreWeekday}),  # type: ignore[call-overload]
+    description="A day of the week.",
+)
+
+
+@strawberry.type(description="Why something should no longer be used.")
+class CatalogDeprecation:
+    reason: str
+    replaced_by: str | None = strawberry.field(description="The name of what takes its place.")
+
+
+@strawberry.type(description="An event or a metric that a metric rests on.")
+class CatalogDependency:
+    name: str
+    kind: DependencyKind
+
+
+@strawberry.type(description="Something a metric can compute.")
+class CatalogMeasure:
+    name: str
+    type: ValueType
+    description: str | None
+
+
+@strawberry.type(description="Something a metric can be broken down and filtered by.")
+class CatalogDimension:
+    name: str
+    type: ValueType
+    label: str | None
+    description: str | None
+    unit: str | None
+
+
+@strawberry.type(description="How far the data of a metric reaches.")
+class CatalogFreshness:
+    data_through: datetime = strawberry.field(description="No event after it is known yet.")
+
+
+@strawberry.type(description="A metric, as it is defined.")
+class CatalogMetric:
+    metric: strawberry.Private[Metric]
+    model: strawberry.Private[SemanticModel]
+
+    name: str = strawberry.field(description="The name in the definitions.")
+    field: str = strawberry.field(description="The name of its field in `metrics`.")
+    type: str = strawberry.field(description="The family: what kind of metric it is.")
+    class_: MetricClass = strawberry.field(name="class", description="Whether it speaks of usage or of engagement.")
+    label: str
+    description: str | None
+    owner: str | None = strawberry.field(description="Who answers for it.")
+    tags: list[str]
+    unit: str | None
+    format: MetricFormat | None
+    deprecated: CatalogDeprecation | None
+    sources: list[str] = strawberry.field(description="The sources whose events it counts.")
+
+    @resolved(description="The events and metrics it rests on.")
+    def depends_on(self) -> list[CatalogDependency]:
+        return [CatalogDependency(name=name, kind=_kind(self.model, name)) for name in self.metric.depends_on]
+
+    @resolved(description="The metrics that rest on it, directly or through others.")
+    def dependents(self) -> list[str]:
+        return list(self.model.dependents(self.metric.name))
+
+    @resolved(description="What it can compute.")
+    def measures(self) -> list[CatalogMeasure]:
+        offered = families()[self.metric.type].measures(self.metric)
+        return [
+            CatalogMeasure(name=one.name, type=ValueType(str(one.type)), description=one.description or None)
+            for one in offered
+        ]
+
+    @resolved(description="What it can be broken down and filtered by.")
+    def dimensions(self) -> list[CatalogDimension]:
+        return [
+            CatalogDimension(
+                name=one.name,
+                type=ValueType(str(one.type)),
+                label=one.label,
+                description=one.description,
+                unit=one.unit,
+            )
+            for one in sources_of(self.metric.sources).properties
+        ]
+
+    @resolved(description="How it is counted, in words.")
+    async def conventions(self, info: Info) -> list[str] | None:
+        return list((await self._explained(info)).conventions)
+
+    @resolved(description="The statement that would answer for the project's usual range.")
+    async def sql(self, info: Info) -> str | None:
+        return (await self._explained(info)).sql
+
+    @resolved(description="How fresh its data is.")
+    async def freshness(self, info: Info) -> CatalogFreshness | None:
+        context: RequestContext = info.context
+        reached = await context.in_thread(partial(context.project.data_through, self.metric.name))
+        return CatalogFreshness(data_through=reached)
+
+    async def _explained(self, info: Info) -> Explained:
+        context: RequestContext = info.context
+        return await context.explained(self.metric.name)
+
+
+@strawberry.type(description="What is known of each event of a source.")
+class CatalogProperty:
+    name: str
+    type: ValueType
+    label: str | None
+    description: str | None
+    unit: str | None
+
+
+@strawberry.type(description="A table of events.")
+class CatalogSource:
+    name: str
+    table: str
+    description: str | None
+    properties: list[CatalogProperty]
+
+
+@strawberry.type(description="The project as a whole.")
+class CatalogProject:
+    name: str
+    label: str | None
+    description: str | None
+    timezone: str = strawberry.field(description="The time zone whose days are counted.")
+    week_start: Weekday = strawberry.field(description="The day on which weeks start.")  # type: ignore[valid-type]
+
+
+@strawberry.type(description="What there is to ask, and how it is defined.")
+class Catalog:
+    model: strawberry.Private[SemanticModel]
+
+    @resolved(description="The metrics, those that all given arguments fit.")
+    def metrics(
+        self,
+        info: Info,
+        class_: Annotated[MetricClass | None, strawberry.argument(name="class")] = UNSET,
+        type: str | None = UNSET,  # noqa: A002 - the argument's name
+        tag: str | None = UNSET,
+        name: str | None = UNSET,
+    ) -> list[CatalogMetric]:
+        context: RequestContext = info.context
+        context.count_metric()
+        return [
+            catalog_metric(one, self.model)
+            for one in public_metrics(self.model)
+            if (not class_ or one.metric_class.value == str(class_.value))
+            and (not type or one.type == type)
+            and (not tag or tag in one.definition.tags)
+            and (not name or one.name == name)
+        ]
+
+    @resolved(description="The tables of events.")
+    def sources(self) -> list[CatalogSource]:
+        return [_source(one) for one in self.model.sources.values()]
+
+    @resolved(description="The project as a whole.")
+    def project(self) -> CatalogProject:
+        project = self.model.project
+        return CatalogProject(
+            name=project.name,
+            label=project.label,
+            description=project.description,
+            timezone=project.timezone,
+            week_start=Weekday(project.week_start.value),
+        )
+
+
+def catalog_metric(metric: Metric, model: SemanticModel) -> CatalogMetric:
+    written = metric.definition
+    deprecated = written.deprecated
+    return CatalogMetric(
+        metric=metric,
+        model=model,
+        name=metric.name,
+        field=camel(metric.name),
+        type=metric.type,
+        class_=MetricClass(metric.metric_class.value),
+        label=metric.label,
+        description=written.description,
+        owner=written.owner,
+        tags=list(written.tags),
+        unit=written.unit,
+        format=MetricFormat(written.format) if written.format else None,
+        deprecated=CatalogDeprecation(reason=deprecated.reason, replaced_by=deprecated.replaced_by)
+        if deprecated
+        else None,
+        sources=[one.name for one in metric.sources],
+    )
+
+
+def _kind(model: SemanticModel, name: str) -> DependencyKind:
+    return DependencyKind.METRIC if name in model.metrics else DependencyKind.EVENT
+
+
+def _source(one: Source) -> CatalogSource:
+    properties = [_property(of) for of in one.properties.values()]
+    return CatalogSource(name=one.name, table=one.table, description=one.description, properties=properties)
+
+
+def _property(one: Property) -> CatalogProperty:
+    type_ = ValueType(str(one.type))
+    return CatalogProperty(name=one.name, type=type_, label=one.label, description=one.description, unit=one.unit)

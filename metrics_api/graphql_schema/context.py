@@ -1,0 +1,76 @@
+"""What the resolvers of one request share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+from uuid import uuid4
+
+import anyio
+import anyio.to_thread
+
+from metrics_api.errors import Code, Problem, QueryError
+from metrics_api.serving.project import Explained, Project
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """How much one request may ask for. Beyond a limit the answer is a refusal that names it."""
+
+    depth: int = 12
+    """Fields inside fields; introspection aside."""
+    aliases: int = 30
+    tokens: int = 4_000
+    selections: int = 100
+    """Fields of one selection set, those of its fragments included."""
+    metrics: int = 20
+    """Metric fields of one request."""
+    conditions: int = 200
+    """Comparisons and combinations of one filter."""
+    nesting: int = 16
+    """Filters inside filters, and objects inside the request's variables."""
+    threads: int = 8
+    """Questions that are answered at the same time, over all requests."""
+
+
+@dataclass
+class RequestContext:
+    """The project that answers, and what is counted while it does."""
+
+    project: Project
+    limits: RequestLimits = field(default_factory=RequestLimits)
+    threads: anyio.CapacityLimiter | None = None
+    """Shared by all requests of a server; one of its own otherwise."""
+    request_id: str = field(default_factory=lambda: uuid4().hex)
+    _asked: int = 0
+    _explaining: dict[str, asyncio.Task[Explained]] = field(default_factory=dict)
+
+    def count_metric(self) -> None:
+        """Counts a metric field, or a list of all of them; raises QueryError beyond the limit."""
+        self._asked += 1
+        if self._asked > self.limits.metrics:
+            raise QueryError(
+                Problem(
+                    f"more than {self.limits.metrics} metric fields in one request",
+                    fix="Send several requests.",
+                    code=Code.LIMIT_EXCEEDED,
+                )
+            )
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Blocking work, so that the event loop stays free for others; only so much of it at the same time."""
+        if self.threads is None:
+            self.threads = anyio.CapacityLimiter(self.limits.threads)
+        return await anyio.to_thread.run_sync(work, limiter=self.threads)
+
+    async def explained(self, metric: str) -> Explained:
+        """How a metric is computed, compiled once for a request. Raises what `Project.explain` raises."""
+        if metric not in self._explaining:
+            work = self.in_thread(partial(self.project.explain, metric))
+            self._explaining[metric] = asyncio.ensure_future(work)
+        return await self._explaining[metric]

@@ -1,0 +1,126 @@
+"""Names that cannot stand beside each other in GraphQL, told with the places of both definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from metrics_api.errors import Problem, SourceSpan
+from metrics_api.families import families
+from metrics_api.graphql_schema.layout import Group, Layout, Sources, camel, layout_of, measured_columns
+from metrics_api.semantic.model import Metric, Property, SemanticModel
+
+if TYPE_CHECKING:
+    from metrics_api.definitions.loader import Definitions
+
+FILTER_WORDS = ("and", "or", "not")
+"""What combines the conditions of a filter."""
+
+# Types that every schema may have; a test compares this with what is built.
+# fmt: off
+OWN_TYPES = frozenset((
+    "Query", "Metrics", "AnswerInfo", "TimeInput", "BetweenInput", "LastInput", "DurationInput", "TimeUnit",
+    "DurationUnit", "Grain", "Direction", "StringFilter", "NumberFilter", "IntegerFilter", "DecimalFilter",
+    "BooleanFilter", "DateFilter", "DateTimeFilter", "Catalog", "CatalogMetric", "CatalogMeasure", "CatalogDimension",
+    "CatalogSource", "CatalogProperty", "CatalogDependency", "CatalogDeprecation", "CatalogFreshness",
+    "CatalogProject", "MetricClass", "MetricFormat", "ValueType", "DependencyKind", "Weekday", "Date", "DateTime",
+    "BigInt", "Decimal", "Period", "String", "Int", "Float", "Boolean", "ID", "Mutation", "Subscription",
+))
+# fmt: on
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """Who has a name: in words, and where it is defined if a person defined it."""
+
+    words: str
+    where: SourceSpan | None = None
+
+    def __str__(self) -> str:
+        return f"{self.words} ({self.where})" if self.where else self.words
+
+
+_Claim: TypeAlias = tuple[str, object, _Owner]
+"""A name, what it stands for, and who wants it."""
+
+
+def public_metrics(model: SemanticModel) -> list[Metric]:
+    """The metrics that are offered by themselves, in the order they are written."""
+    return [one for one in model.metrics.values() if one.definition.visibility == "public"]
+
+
+def name_problems(model: SemanticModel, definitions: Definitions | None = None) -> tuple[Problem, ...]:
+    """Every collision of names in the project's GraphQL schema. Without `definitions`, properties have no place."""
+    metrics = public_metrics(model)
+    layouts = list(dict.fromkeys(layout_of(one, families()[one.type]) for one in metrics))
+    found = list(_clashes((camel(one.name), one.name, _Owner(f"metric `{one.name}`", one.where)) for one in metrics))
+    found += _clashes(_type_claims(metrics, layouts))
+    for layout in layouts:
+        found += _clashes(_field_claims(layout, definitions))
+        found += _clashes(_filter_claims(layout.sources, definitions))
+        found += _clashes(_order_claims(layout, definitions))
+    return tuple(dict.fromkeys(found))
+
+
+def _clashes(claims: Iterator[_Claim]) -> Iterator[Problem]:
+    taken: dict[str, tuple[object, _Owner]] = {}
+    for name, meaning, owner in claims:
+        first, holder = taken.setdefault(name, (meaning, owner))
+        if first == meaning:
+            continue
+        (late, early) = (owner, holder) if owner.where else (holder, owner)
+        yield Problem(
+            f"{late.words} would be called `{name}` in GraphQL, as {early} is", late.where, "Rename one of them."
+        )
+
+
+def _property(of: Property, sources: Sources, definitions: Definitions | None) -> _Owner:
+    where = definitions.key_span("sources", sources.names[0], "properties", of.name) if definitions else None
+    return _Owner(f"property `{of.name}` of source `{sources.names[0]}`", where)
+
+
+def _field_claims(layout: Layout, definitions: Definitions | None) -> Iterator[_Claim]:
+    own = _Owner(f"a field of every answer ({layout.row_type})")
+    for one in (*layout.keys, *layout.measures, *layout.flags):
+        yield one.name, one, own
+    for cell, of in zip(layout.breakdowns, layout.sources.properties, strict=True):
+        yield cell.name, cell, _property(of, layout.sources, definitions)
+
+
+def _order_claims(layout: Layout, definitions: Definitions | None) -> Iterator[_Claim]:
+    own = _Owner(f"a column of every answer ({layout.row_type})")
+    for cell in layout.keys:
+        yield cell.column.upper(), "key", own
+    for column in measured_columns(layout.measures):
+        yield column.upper(), "measure", own
+    for of in layout.sources.properties:
+        yield of.name.upper(), "property", _property(of, layout.sources, definitions)
+
+
+def _filter_claims(sources: Sources, definitions: Definitions | None) -> Iterator[_Claim]:
+    for word in FILTER_WORDS:
+        yield word, word, _Owner(f"the `{word}` of filters")
+    for of in sources.properties:
+        yield camel(of.name), of, _property(of, sources, definitions)
+
+
+def _type_claims(metrics: list[Metric], layouts: list[Layout]) -> Iterator[_Claim]:
+    for name in OWN_TYPES:
+        yield name, name, _Owner("a type of every schema")
+    by_layout = {layout_of(one, families()[one.type]): one for one in reversed(metrics)}
+    for layout in layouts:
+        metric = by_layout[layout]
+        owner = _Owner(
+            f"a type of metric `{metric.name}` over {' and '.join(f'`{one}`' for one in layout.sources.names)}",
+            metric.where,
+        )
+        for name in (layout.sources.dimension_type, layout.sources.filter_type):
+            yield name, (name, layout.sources), owner
+        own = (layout.result_type, layout.row_type, layout.columns_type, layout.overall_type, layout.group_type)
+        for name in (*own, layout.order_type, layout.order_by_type):
+            yield name, (name, layout), owner
+        for group in layout.measures:
+            if isinstance(group, Group):
+                yield group.type_name, group.cells, owner
+                yield f"{group.type_name}Columns", (group.cells, "columns"), owner

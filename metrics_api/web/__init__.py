@@ -1,0 +1,1 @@
+"""The web server: GraphQL, health, and a page to try queries on."""

@@ -1,0 +1,14 @@
+"""What all tests share: how Hypothesis draws.
+
+Continuous integration draws the same examples each time, so that a change is never blamed for another's luck; at a
+desk they differ from run to run. `METRICS_API_EXAMPLES=3000 make test` looks longer at the families.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("metrics-api", deadline=None, derandomize=bool(os.environ.get("CI")), print_blob=True)
+settings.load_profile("metrics-api")

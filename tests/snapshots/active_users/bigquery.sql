@@ -1,0 +1,66 @@
+/* metrics-api metric=monthly_actives fingerprint=a014a69640bc */
+WITH people AS (
+  SELECT
+    user_id AS entity,
+    BIT_OR(
+      1 << DATE_DIFF(
+        DATE(
+          CASE
+            WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00+00'
+            THEN TIMESTAMP_ADD(occurred_at, INTERVAL 1 HOUR)
+            ELSE TIMESTAMP_ADD(occurred_at, INTERVAL 2 HOUR)
+          END,
+          'UTC'
+        ),
+        DATE '2026-02-24',
+        DAY
+      )
+    ) AS days
+  FROM app_events
+  WHERE
+    occurred_at >= TIMESTAMP '2026-02-23 23:00:00+00'
+    AND occurred_at < TIMESTAMP '2026-03-29 22:00:00+00'
+    AND occurred_on >= DATE '2026-02-22'
+    AND occurred_on <= DATE '2026-03-30'
+    AND NOT COALESCE(is_internal, FALSE)
+    AND (
+      (
+        event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 3
+      )
+      OR event = 'shared'
+    )
+    AND user_id <> ''
+  GROUP BY
+    1
+), active AS (
+  SELECT
+    spine.period,
+    COUNT(*) AS users
+  FROM UNNEST([
+    STRUCT(DATE '2026-03-23' AS period, 268435455 AS mask),
+    STRUCT(DATE '2026-03-24' AS period, 536870910 AS mask),
+    STRUCT(DATE '2026-03-25' AS period, 1073741820 AS mask),
+    STRUCT(DATE '2026-03-26' AS period, 2147483640 AS mask),
+    STRUCT(DATE '2026-03-27' AS period, 4294967280 AS mask),
+    STRUCT(DATE '2026-03-28' AS period, 8589934560 AS mask),
+    STRUCT(DATE '2026-03-29' AS period, 17179869120 AS mask)
+  ]) AS spine
+  CROSS JOIN people
+  WHERE
+    (people.days & spine.mask) <> 0
+  GROUP BY
+    1
+)
+SELECT
+  spine.period,
+  COALESCE(active.users, 0) AS value
+FROM (
+  SELECT
+    period
+  FROM UNNEST(GENERATE_DATE_ARRAY(DATE '2026-03-23', DATE '2026-03-29', INTERVAL 1 DAY)) AS period
+) AS spine
+LEFT JOIN active
+  ON spine.period = active.period
+ORDER BY
+  period NULLS LAST
+LIMIT 10001

@@ -1,0 +1,57 @@
+/* metrics-api metric=monthly_actives fingerprint=a014a69640bc */
+WITH people AS (
+  SELECT
+    user_id AS entity,
+    BIT_OR(
+      CAST(1 AS BIGINT) << CAST(CAST(CASE
+        WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
+        THEN occurred_at + INTERVAL '1' HOUR
+        ELSE occurred_at + INTERVAL '2' HOUR
+      END AS DATE) - DATE '2026-02-24' AS BIGINT)
+    ) AS days
+  FROM app_events
+  WHERE
+    occurred_at >= TIMESTAMP '2026-02-23 23:00:00'
+    AND occurred_at < TIMESTAMP '2026-03-29 22:00:00'
+    AND occurred_on >= DATE '2026-02-22'
+    AND occurred_on <= DATE '2026-03-30'
+    AND NOT COALESCE(is_internal, FALSE)
+    AND (
+      (
+        event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308 AND minutes >= 3
+      )
+      OR event = 'shared'
+    )
+    AND user_id <> ''
+  GROUP BY
+    1
+), active AS (
+  SELECT
+    spine.period,
+    COUNT(*) AS users
+  FROM (VALUES
+    (DATE '2026-03-23', 268435455),
+    (DATE '2026-03-24', 536870910),
+    (DATE '2026-03-25', 1073741820),
+    (DATE '2026-03-26', 2147483640),
+    (DATE '2026-03-27', 4294967280),
+    (DATE '2026-03-28', 8589934560),
+    (DATE '2026-03-29', 17179869120)) AS spine(period, mask)
+  CROSS JOIN people
+  WHERE
+    (people.days & spine.mask) <> 0
+  GROUP BY
+    1
+)
+SELECT
+  spine.period,
+  COALESCE(active.users, 0) AS value
+FROM (
+  SELECT
+    CAST(UNNEST(GENERATE_SERIES(DATE '2026-03-23', DATE '2026-03-29', INTERVAL '1' DAY)) AS DATE) AS period
+) AS spine
+LEFT JOIN active
+  ON spine.period = active.period
+ORDER BY
+  period
+LIMIT 10001

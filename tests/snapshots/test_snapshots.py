@@ -1,0 +1,68 @@
+"""What is sent to each engine, kept to be read: one statement for each family and engine.
+
+A change of it is made by `SNAPSHOT_UPDATE=1`, and read in review as an expert of that engine would.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import sqlglot
+from sqlglot import exp
+
+from metrics_api.compile.pipeline import compile_query
+from metrics_api.compile.project import load_model
+from metrics_api.engines import engines
+from metrics_api.families import families
+from metrics_api.query.bind import bind
+from metrics_api.query.limits import Limits
+from metrics_api.serving.asking import ask
+
+HERE = Path(__file__).parent
+NOW = datetime(2026, 3, 31, 12)
+MODEL, _ = load_model(HERE.parents[1] / "metric_definitions" / "streaming")
+# Clocks in Berlin are put forward on 29 March.
+QUESTIONS = {
+    "usage": ask("minutes_watched", start="2026-03-23", end="2026-03-29", by="country", measures="value,per_user_p90"),
+    "value_moment": ask("videos_watched", start="2026-03-02", end="2026-03-29", grain="week", parts="rows,overall"),
+    "active_users": ask("monthly_actives", start="2026-03-23", end="2026-03-29"),
+    "funnel": ask("browse_to_watch", start="2026-03-23", end="2026-03-29", by="country"),
+}
+ENGINES = tuple(engines())
+
+
+def compiled(family: str, engine: str) -> str:
+    bound = bind(QUESTIONS[family], MODEL, families(), now=NOW, limits=Limits())
+    assert bound.metric.type == family
+    return compile_query(bound, engines()[engine].dialect).sql + "\n"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("family", QUESTIONS)
+def test_statement(family: str, engine: str) -> None:
+    file, sql = HERE / family / f"{engine}.sql", compiled(family, engine)
+    if os.environ.get("SNAPSHOT_UPDATE"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(sql, encoding="utf-8")
+    assert file.is_file(), f"there is no {file.relative_to(HERE)}; SNAPSHOT_UPDATE=1 writes it"
+    assert sql == file.read_text(encoding="utf-8"), (
+        f"{file.relative_to(HERE)} has changed; SNAPSHOT_UPDATE=1 rewrites it"
+    )
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("family", QUESTIONS)
+def test_statement_is_read_back_and_is_the_same_again(family: str, engine: str) -> None:
+    sql = compiled(family, engine)
+    assert compiled(family, engine) == sql
+    trees = sqlglot.parse(sql, dialect=engines()[engine].dialect.sqlglot)
+    assert [type(tree) for tree in trees] in ([exp.Select], [exp.Union])
+
+
+def test_every_family_and_engine_is_kept_and_nothing_else() -> None:
+    assert set(QUESTIONS) == set(families())
+    kept = {str(file.relative_to(HERE)) for file in HERE.rglob("*.sql")}
+    assert kept == {f"{family}/{engine}.sql" for family in QUESTIONS for engine in ENGINES}

@@ -1,0 +1,72 @@
+/* metrics-api metric=videos_watched fingerprint=23f8b7740970 */
+WITH people AS (
+  SELECT
+    CAST(DATE_TRUNC(
+      'week',
+      CAST(CASE
+        WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
+        THEN occurred_at + INTERVAL '1 HOUR'
+        ELSE occurred_at + INTERVAL '2 HOUR'
+      END AS DATE)
+    ) AS DATE) AS period,
+    user_id AS entity,
+    COUNT(*) AS events
+  FROM app_events
+  WHERE
+    occurred_at >= TIMESTAMP '2026-03-01 23:00:00'
+    AND occurred_at < TIMESTAMP '2026-03-29 22:00:00'
+    AND occurred_on >= DATE '2026-02-28'
+    AND occurred_on <= DATE '2026-03-30'
+    AND NOT COALESCE(is_internal, FALSE)
+    AND (
+      (
+        event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308 AND minutes >= 3
+      )
+      OR event = 'shared'
+    )
+  GROUP BY
+    1,
+    2
+), counted AS (
+  SELECT
+    period,
+    COALESCE(SUM(events), 0) AS value,
+    COUNT(*) FILTER(WHERE entity <> '') AS users
+  FROM people
+  GROUP BY
+    1
+), people_overall AS (
+  SELECT
+    entity,
+    SUM(events) AS events
+  FROM people
+  GROUP BY
+    1
+)
+SELECT
+  0 AS part,
+  period,
+  value,
+  users
+FROM (
+  SELECT
+    spine.period,
+    COALESCE(counted.value, 0) AS value,
+    COALESCE(counted.users, 0) AS users
+  FROM (
+    SELECT
+      CAST(GENERATE_SERIES(DATE '2026-03-02', DATE '2026-03-23', INTERVAL '7 DAY') AS DATE) AS period
+  ) AS spine
+  LEFT JOIN counted
+    ON spine.period = counted.period
+  ORDER BY
+    period
+  LIMIT 10001
+) AS found
+UNION ALL
+SELECT
+  1 AS part,
+  CAST(NULL AS DATE) AS period,
+  COALESCE(SUM(events), 0) AS value,
+  COUNT(*) FILTER(WHERE entity <> '') AS users
+FROM people_overall
