@@ -80,8 +80,10 @@ class Duration:
         matched = _DURATION.fullmatch(text.lower())
         units = (*_UNITS, "month", "quarter", "year")
         if not matched or matched[2] not in units:
-            raise ValueError(f"`{text}` is not a duration; write a whole number and a unit, such as `7 days`, "
-                             f"with one of {', '.join(units)}")
+            raise ValueError(
+                f"`{text}` is not a duration; write a whole number and a unit, such as `7 days`, "
+                f"with one of {', '.join(units)}"
+            )
         if int(matched[1]) == 0:
             raise ValueError(f"`{text}` is no time at all; write at least `1 {matched[2]}`")
         if len(matched[1]) > 6:
@@ -237,7 +239,7 @@ def _offsets(timezone: str, span: Span) -> tuple[Offset, ...]:
         if seconds_at(probe) != found[-1].seconds:
             low, high = at, probe
             while high - low > timedelta(seconds=1):
-                middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
+                middle = low + (high - low) / 2
                 low, high = (middle, high) if seconds_at(middle) == found[-1].seconds else (low, middle)
             change = high.replace(microsecond=0)
             if change >= span.end:

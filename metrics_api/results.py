@@ -94,7 +94,7 @@ def split(table: pa.Table, parts: Mapping[str, Sequence[Column]]) -> dict[str, p
 
 
 def combined_columns(parts: Mapping[str, Sequence[Column]]) -> dict[str, Type]:
-    """The columns of one statement for all parts: those of any, each once; a `part` number first if there are several."""
+    """The columns of one statement for all parts: each once; a `part` number first if there are several."""
     names: dict[str, Type] = {PART: Type.INTEGER} if len(parts) > 1 else {}
     for columns in parts.values():
         for column in columns:

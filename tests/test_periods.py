@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -36,7 +37,7 @@ def test_buckets_leave_no_gap_and_offsets_agree_with_the_zone(data: st.DataObjec
     assume(span.start < span.end)
     offsets = calendar.offsets(span)
     assert offsets[0].start == span.start
-    for one, following in zip(offsets, offsets[1:], strict=False):
+    for one, following in itertools.pairwise(offsets):
         assert one.seconds != following.seconds
     for instant in data.draw(st.lists(st.datetimes(span.start, span.end - timedelta(microseconds=1)), max_size=20)):
         known = [one for one in offsets if one.start <= instant][-1]
@@ -51,7 +52,9 @@ def test_durations(written: str, n: int, unit: str) -> None:
     assert Duration.parse(written) == Duration(n, unit)
 
 
-@pytest.mark.parametrize("written", ["7", "days", "7days", "0 days", "-1 days", "1.5 days", "7 fortnights", "", "9" * 9 + " days"])
+@pytest.mark.parametrize(
+    "written", ["7", "days", "7days", "0 days", "-1 days", "1.5 days", "7 fortnights", "", "9" * 9 + " days"]
+)
 def test_no_durations(written: str) -> None:
     with pytest.raises(ValueError, match="duration|no time|longer"):
         Duration.parse(written)
@@ -74,6 +77,12 @@ def test_a_zone_without_changes_has_one_offset() -> None:
     span = Span(datetime(2026, 1, 1), datetime(2027, 1, 1))
     assert [one.seconds for one in Calendar("Asia/Kolkata").offsets(span)] == [19_800]
     assert [one.seconds for one in Calendar("Europe/Berlin").offsets(span)] == [3_600, 7_200, 3_600]
+
+
+def test_a_change_of_offset_is_found_between_instants_with_fractions_of_seconds() -> None:
+    change = datetime(2026, 3, 29, 1)
+    span = Span(change - timedelta(seconds=1.3), change + timedelta(seconds=2.4))
+    assert [one.start for one in Calendar("Europe/Berlin").offsets(span)] == [span.start, change]
 
 
 def test_zone_names() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -51,7 +50,7 @@ def new_warehouse(path: Path) -> Iterator[NewWarehouse]:
             yield NewWarehouse(connection, folder)
         # A log left behind by a crashed session would be replayed into the new file.
         path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
-        os.replace(unfinished, path)
+        unfinished.replace(path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""The warehouses: one file each, with the dialect (how the engine says things) and the connection (how it is reached)."""
+"""The warehouses: one file each, with its dialect (how it says things) and its connection (how it is reached)."""
 
 from __future__ import annotations
 

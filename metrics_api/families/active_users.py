@@ -67,7 +67,9 @@ def resolve(definition: ActiveUsersDefinition, scope: Scope) -> ActiveUsers | No
     selection = scope.selection(Selector(on=definition.on, where=definition.where))
     if not definition.window.is_whole_days:
         scope.problem(
-            f"a window of {definition.window} is shorter than a day", "window", fix="Write whole days, such as `7 days`."
+            f"a window of {definition.window} is shorter than a day",
+            "window",
+            fix="Write whole days, such as `7 days`.",
         )
     if selection is None:
         return None
@@ -160,7 +162,7 @@ def columns(query: BoundQuery) -> Mapping[str, tuple[Column, ...]]:
     }
 
 
-def conventions(metric: Metric) -> tuple[str, ...]:
+def conventions(metric: Metric, within: Duration | None = None) -> tuple[str, ...]:
     spec: ActiveUsers = metric.spec
     aligned = (
         f"Window: the {spec.window} of whole local days that end with the bucket's last day."

@@ -23,7 +23,6 @@ from metrics_api.families.relations import (
     TIE,
     count_if,
     is_known,
-    occurrences,
     quantile,
     raw_label,
     scan,
@@ -31,7 +30,6 @@ from metrics_api.families.relations import (
 from metrics_api.periods import Duration
 from metrics_api.plan.expr import (
     Agg,
-    Case,
     Col,
     Expr,
     Lit,
@@ -39,10 +37,12 @@ from metrics_api.plan.expr import (
     all_of,
     any_of,
     call,
-    columns as columns_of,
     instant,
     integer,
     text,
+)
+from metrics_api.plan.expr import (
+    columns as columns_of,
 )
 from metrics_api.plan.nodes import Aggregate, Filter, Journey, Named, Named_, Plan, Project, Sort, Union, keep
 from metrics_api.query.bind import BoundQuery
@@ -83,9 +83,7 @@ class Funnel:
     def overlapping(self) -> bool:
         """Whether one event could be two steps."""
         selections = [step.selection for step in self.steps]
-        return any(
-            here.overlaps(there) for index, here in enumerate(selections) for there in selections[index + 1 :]
-        )
+        return any(here.overlaps(there) for index, here in enumerate(selections) for there in selections[index + 1 :])
 
 
 def resolve(definition: FunnelDefinition, scope: Scope) -> Funnel | None:
@@ -103,7 +101,9 @@ def resolve(definition: FunnelDefinition, scope: Scope) -> Funnel | None:
 
 _TIMES = re.compile(r"seconds_from_(entry|previous)_(average|median|min|max|p([1-9]|[1-9][0-9]))")
 _OFFERED = tuple(
-    f"seconds_from_{origin}_{stat}" for origin in ("entry", "previous") for stat in ("average", "median", "p25", "p75", "p90")
+    f"seconds_from_{origin}_{stat}"
+    for origin in ("entry", "previous")
+    for stat in ("average", "median", "p25", "p75", "p90")
 )
 
 
@@ -113,7 +113,12 @@ def measure(metric: Metric, name: str) -> Measure | None:
     fraction = "0.5" if matched[2] == "median" else str(Decimal(matched[3]) / 100) if matched[3] else None
     since = "the entry" if matched[1] == "entry" else "the previous step"
     return Measure(
-        name, f"{matched[1]}_{matched[2]}", Type.NUMBER, None, fraction, f"Seconds from {since}, over converters: {matched[2]}."
+        name,
+        f"{matched[1]}_{matched[2]}",
+        Type.NUMBER,
+        None,
+        fraction,
+        f"Seconds from {since}, over converters: {matched[2]}.",
     )
 
 
@@ -155,13 +160,13 @@ def plan(query: BoundQuery) -> Mapping[str, Plan]:
     spec: Funnel = query.metric.spec
     by = tuple(one.name for one in query.by)
     attempts = Named("attempts", journey(query))
-    totals = Named("totals", Aggregate(attempts, keep(*by), _totals(query)))
+    totals = Named("totals", Aggregate(attempts, tuple((name, Col(_label(name))) for name in by), _totals(query)))
     steps = [
         Project(totals, (("step", text(step.name)), ("position", integer(k)), *keep(*by), *_shown(query, k)))
         for k, step in enumerate(spec.steps, 1)
     ]
     rows = Union(tuple(steps))
-    order = dict(query.order) or {name: False for name in by}
+    order = dict(query.order) or dict.fromkeys(by, False)
     order |= {name: False for name in (*by, "position") if name not in order}
     return {"steps": Sort(rows, tuple(order.items()), query.limit + 1)}
 
@@ -187,7 +192,7 @@ def journey(query: BoundQuery) -> Journey:
         projected: dict[str, Expr] = {"entity": Col(ENTITY), "at": Col(AT)}
         if tie:
             projected["tie"] = Col(TIE)
-        projected |= {one.name: raw_label(one) for one in query.by}
+        projected |= {_label(one.name): raw_label(one) for one in query.by}
         known = is_known(query, Col(ENTITY))
         condition = all_of([query.where, known])
         read = {name for expr in (condition, *qualifying, *projected.values()) for name in columns_of(expr)}
@@ -210,8 +215,13 @@ def journey(query: BoundQuery) -> Journey:
         tie=tie,
         once_per_entity=spec.steps[0].selection.once_per_user,
         times=bool(query.measures) and len(spec.steps) > 2,
-        labels=tuple(one.name for one in query.by),
+        labels=tuple(_label(one.name) for one in query.by),
     )
+
+
+def _label(name: str) -> str:
+    """The column of a breakdown's label: a step's condition may read the property itself beside it."""
+    return f"by_{name}"
 
 
 def _qualifies(selection: Selection, source: object) -> Expr:
@@ -264,7 +274,7 @@ def _shown(query: BoundQuery, k: int) -> tuple[Named_, ...]:
     return (*zip(names, lost, strict=True), *rates, *named_times)
 
 
-def conventions(metric: Metric) -> tuple[str, ...]:
+def conventions(metric: Metric, within: Duration | None = None) -> tuple[str, ...]:
     spec: Funnel = metric.spec
     ordering = (
         "One event can be two steps here, so a step must be later than the one before it."
@@ -273,7 +283,7 @@ def conventions(metric: Metric) -> tuple[str, ...]:
     )
     return (
         "The range filters the entry; conversions may come later.",
-        f"Window: {spec.within} from the entry, inclusive.",
+        f"Window: {within or spec.within} from the entry, inclusive.",
         "A person counts once, by the deepest attempt, then the earliest completed, then the latest entered.",
         ordering,
         "Broken down by the first value found along the attempt's steps.",

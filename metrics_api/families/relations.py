@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -73,7 +74,7 @@ def occurrences(
     *,
     marked: bool = False,
 ) -> Plan:
-    """The selection's events of a span that pass the query's filter, under new columns made of properties and `_` names.
+    """The selection's events of a span that pass the query's filter, under new columns of properties and `_` names.
 
     With `marked`, a column `first_copy` tells whether a row counts: of rows with one declared event id only the
     earliest does (RULES 13).
@@ -90,7 +91,10 @@ def occurrences(
             rows: Plan = scan(source, span, read)
         elif may_repeat(source):
             rows = _numbered_copies(source, selection, span, read)
-            shown = (*shown, ("first_copy", any_of([call("eq", Col("_copy"), integer(1)), call("is_null", Col(EVENT_ID))])))
+            shown = (
+                *shown,
+                ("first_copy", any_of([call("eq", Col("_copy"), integer(1)), call("is_null", Col(EVENT_ID))])),
+            )
         else:
             rows = scan(source, span, read)
             shown = (*shown, ("first_copy", TRUE))
@@ -151,7 +155,7 @@ def _pieces(at: Expr, pieces: Sequence[tuple[Offset, Expr]]) -> Expr:
         return pieces[0][1]
     branches = [
         (call("lt", at, instant(following.start, role="zone_change")), expr)
-        for (_, expr), (following, _) in zip(pieces, pieces[1:], strict=False)
+        for (_, expr), (following, _) in itertools.pairwise(pieces)
     ]
     return Case(tuple(branches), pieces[-1][1])
 
@@ -160,7 +164,7 @@ def _shifted(at: Expr, seconds: int) -> Expr:
     return at if seconds == 0 else call("add_seconds", at, Lit(seconds, Type.INTEGER, role="zone_offset"))
 
 
-# -- entities and breakdowns --------------------------------------------------------------------------------------------
+# -- entities and breakdowns ------------------------------------------------------------------------------------------
 
 
 def is_known(query: BoundQuery, entity: Expr, kind: str = "user") -> Expr:
@@ -177,7 +181,7 @@ def labels(query: BoundQuery) -> dict[str, Expr]:
 
 
 def raw_label(one: Property) -> Expr:
-    return Col(one.name) if one.type is Type.STRING else call("to_text", Col(one.name))
+    return Col(one.name) if one.type is Type.STRING else call("to_text", Col(one.name), text(one.type))
 
 
 # -- answers ----------------------------------------------------------------------------------------------------------

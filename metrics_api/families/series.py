@@ -202,14 +202,12 @@ def _finite(measure: Measure, selection: Selection) -> Expr:
 
 def _filled(query: BoundQuery, grouped: Plan, measures: Mapping[str, Measure]) -> Plan:
     """Every bucket in order, zeros where nothing was counted."""
-    shown = tuple(
-        (name, zero_if_missing(name) if one.is_count else Col(name)) for name, one in measures.items()
-    )
+    shown = tuple((name, zero_if_missing(name) if one.is_count else Col(name)) for name, one in measures.items())
     by = keep("period", *(one.name for one in query.by))
     return in_order(query, Project(on_every_period(query, grouped), (*by, *shown)))
 
 
-# -- aggregates straight over events ------------------------------------------------------------------------------------
+# -- aggregates straight over events ----------------------------------------------------------------------------------
 
 
 def _final(measures: Mapping[str, Measure], counts: Expr | None) -> tuple[Named_, ...]:
@@ -249,7 +247,7 @@ def _coarser(name: str, one: Measure) -> Expr:
     return Agg(one.of, (Col(name),))
 
 
-# -- aggregates over one row a person -----------------------------------------------------------------------------------
+# -- aggregates over one row a person ---------------------------------------------------------------------------------
 
 
 def _carried(measures: Mapping[str, Measure], counts: Expr | None) -> tuple[Named_, ...]:
@@ -297,4 +295,3 @@ def _person_aggregate(one: Measure, known: Expr, *, marked: bool) -> Expr:
             parts = (Agg("sum", (Col(f"{part}_of_{one.measured}"),)) for part in ("sum", "count"))
             return call("divide", *parts)
     return Agg(one.of, (Col(f"{one.of}_of_{one.measured}"),))
-

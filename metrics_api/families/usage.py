@@ -48,7 +48,7 @@ FAMILY = Family(
     default_measures=("value",),
     columns=series_columns,
     plan=plan_series,
-    conventions=lambda metric: CONVENTIONS,
+    conventions=lambda metric, within: CONVENTIONS,
     example="""\
 profile_picture_clicks:
   type: usage

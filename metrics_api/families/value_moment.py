@@ -71,7 +71,7 @@ FAMILY = Family(
     default_measures=("value", "users"),
     columns=series_columns,
     plan=plan_series,
-    conventions=lambda metric: CONVENTIONS,
+    conventions=lambda metric, within: CONVENTIONS,
     example="""\
 videos_watched:
   type: value_moment

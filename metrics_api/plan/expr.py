@@ -33,36 +33,59 @@ class Type(StrEnum):
 
 OPERATIONS: dict[str, str] = {
     # Logic: SQL's three values; `ne` and `not_` are made two-valued by who builds them.
-    "and_": "both", "or_": "either", "not_": "the opposite", "is_null": "is missing",
-    "eq": "equal", "ne": "different", "lt": "less", "le": "at most", "gt": "greater", "ge": "at least",
-    "in_": "the first is one of the rest", "like": "matches a pattern with % and _, backslash is a plain character",
+    "and_": "both",
+    "or_": "either",
+    "not_": "the opposite",
+    "is_null": "is missing",
+    "eq": "equal",
+    "ne": "different",
+    "lt": "less",
+    "le": "at most",
+    "gt": "greater",
+    "ge": "at least",
+    "in_": "the first is one of the rest",
+    "like": "matches a pattern with % and _, backslash is a plain character",
     "coalesce": "the first that is not null",
     # Numbers: `divide` never rounds and is null by zero.
-    "add": "sum", "sub": "difference", "mul": "product", "divide": "quotient, null by 0", "mod": "remainder",
-    "neg": "minus", "abs": "size without sign", "finite": "the number, or null if it is NaN or infinite",
+    "add": "sum",
+    "sub": "difference",
+    "mul": "product",
+    "divide": "quotient, null by 0",
+    "mod": "remainder",
+    "neg": "minus",
+    "abs": "size without sign",
+    "finite": "the number, or null if it is NaN or infinite",
     # Text.
-    "lower": "lower case", "to_text": "as a string",
+    "lower": "lower case",
+    "to_text": "as a string",
     # Time: every timestamp is naive UTC or a wall clock made of it by `add_seconds`.
-    "add_seconds": "a timestamp some whole seconds later", "to_date": "the date of a timestamp",
+    "add_seconds": "a timestamp some whole seconds later",
+    "to_date": "the date of a timestamp",
     "trunc_hour": "the full hour before a timestamp",
     "trunc_date": "the first day of the week (of its start), month, quarter or year of a date",
     "days_between": "days from the first date to the second",
     "seconds_between": "seconds, with their fraction, from the first timestamp to the second",
     # Bits: up to `Dialect.bitmap_days` of them.
-    "bit": "the integer with only bit n set", "bits_overlap": "whether two integers share a bit",
+    "bit": "the integer with only bit n set",
+    "bits_overlap": "whether two integers share a bit",
     # Semi-structured columns.
     "json_text": "the text at a path of a JSON column, null when missing",
     # Aggregates: null is ignored; of nothing `count*` is 0, the others null.
-    "count_rows": "rows", "count": "values", "sum": "sum",
-    "min": "least", "max": "greatest", "avg": "mean", "bits_or": "all bits of all integers",
+    "count_rows": "rows",
+    "count": "values",
+    "sum": "sum",
+    "min": "least",
+    "max": "greatest",
+    "avg": "mean",
+    "bits_or": "all bits of all integers",
     "quantile": "the exact continuous percentile (PERCENTILE_CONT) of the first, at the fraction of the second",
     "first_by": "the first argument of the row where the second is least (unique in its group, first never null)",
     # Windows only.
-    "row_number": "1, 2, ... in order", "dense_rank": "1, 2, ... in order, equals alike", "lead": "the value of the next row",
+    "row_number": "1, 2, ... in order",
+    "dense_rank": "1, 2, ... in order, equals alike",
+    "lead": "the value of the next row",
 }
-AGGREGATES = frozenset(
-    ("count_rows", "count", "sum", "min", "max", "avg", "bits_or", "quantile", "first_by")
-)
+AGGREGATES = frozenset(("count_rows", "count", "sum", "min", "max", "avg", "bits_or", "quantile", "first_by"))
 assert len(OPERATIONS) <= 45, "beyond 45 operations we are rebuilding Ibis: stop and reconsider (ARCHITECTURE.md)"
 
 Value: TypeAlias = str | int | float | Decimal | bool | date | datetime | None
@@ -117,7 +140,10 @@ class Agg:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """A window: `op` over the partition in order; aggregates look at all rows before this one, without it."""
+    """A window: `op` over the partition in order; aggregates look at all rows before this one, without it.
+
+    The order is never null.
+    """
 
     op: str
     args: tuple[Expr, ...]

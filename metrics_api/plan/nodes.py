@@ -141,9 +141,7 @@ class Journey:
     labels: tuple[str, ...] = ()
 
 
-Plan: TypeAlias = (
-    Scan | Filter | Project | Aggregate | Join | Union | Spine | Named | Sort | ActiveDays | Journey
-)
+Plan: TypeAlias = Scan | Filter | Project | Aggregate | Join | Union | Spine | Named | Sort | ActiveDays | Journey
 
 
 def output(plan: Plan) -> tuple[str, ...]:

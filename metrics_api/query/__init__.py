@@ -1,1 +1,1 @@
-"""A question: as asked (`metric_query`), made definite (`bind`), and what a metric family answers it with (`family`)."""
+"""A question: as asked (`metric_query`), made definite (`bind`), and what a family answers it with (`family`)."""

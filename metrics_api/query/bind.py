@@ -128,7 +128,8 @@ class _Binder:
             self.problem(f"the range {first} to {last} leaves the years 1900 to 2199")
         elif (count := calendar.count(first, last, grain)) > self.limits.buckets:
             self.problem(
-                f"{first} to {last} by {grain} is about {count:,} buckets; at most {self.limits.buckets:,} are answered",
+                f"{first} to {last} by {grain} is about {count:,} buckets; "
+                f"at most {self.limits.buckets:,} are answered",
                 "Ask for a coarser grain or a shorter range.",
                 code=Code.LIMIT_EXCEEDED,
             )
@@ -221,6 +222,8 @@ class _Binder:
                 self.problem(f"there is no measure `{name}` on this {self.metric.type} metric", fix, Code.UNKNOWN_NAME)
             else:
                 found.append(measure)
+        if not found and not self.problems and self.family.shape == "series" and "overall" in self.query.parts:
+            self.problem("an overall without a measure", "Ask for one, such as `value`.")
         return tuple(found)
 
     def parts(self) -> tuple[str, ...]:
@@ -245,7 +248,9 @@ class _Binder:
         rows = self.family.columns(bound)[bound.parts[0]]
         names = [column.name for column in rows]
         for clash in sorted({name for name in names if names.count(name) > 1}):
-            self.problem(f"the column `{clash}` would appear twice", "Rename the property: `other_name: {column: ...}`.")
+            self.problem(
+                f"the column `{clash}` would appear twice", "Rename the property: `other_name: {column: ...}`."
+            )
         for name, _ in bound.order:
             if name not in names:
                 self.problem(f"cannot order by `{name}`", did_you_mean(name, names, what="columns"))
@@ -278,13 +283,17 @@ class _Binder:
             fix = did_you_mean(asked.property, self.properties, what="properties")
             raise ConditionError(f"`{asked.property}` is not a declared property", fix)
         if asked.op not in OPERATORS:
-            raise ConditionError(f"there is no operator `{asked.op}`", did_you_mean(asked.op, OPERATORS, what="operators"))
+            raise ConditionError(
+                f"there is no operator `{asked.op}`", did_you_mean(asked.op, OPERATORS, what="operators")
+            )
         column = property_value(found.name, found.type)
         if asked.op == "is_null":
             missing = call("is_null", column)
             return missing if asked.values != (False,) else call("not_", missing)
         if len(asked.values) > self.limits.choices:
-            raise ConditionError(f"`{found.name}`: {len(asked.values):,} choices; at most {self.limits.choices:,} are read")
+            raise ConditionError(
+                f"`{found.name}`: {len(asked.values):,} choices; at most {self.limits.choices:,} are read"
+            )
         values = [_fitting(value, found) for value in asked.values]
         if asked.op in ("in", "not_in"):
             if not values:
@@ -312,7 +321,9 @@ def _fitting(value: Value, of: Property) -> Lit:
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:
-            raise ConditionError(f"`{of.name}` is {a(of.type)}; `{value}` is not", "Write it as `2026-01-31`.") from None
+            raise ConditionError(
+                f"`{of.name}` is {a(of.type)}; `{value}` is not", "Write it as `2026-01-31`."
+            ) from None
         value = moment.date() if of.type is Type.DATE else moment.replace(tzinfo=None)
     is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool) and value == value  # noqa: PLR0124
     if not (is_number and abs(value) != float("inf") if of.type.is_numeric else fits[of.type](value)):  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from metrics_api.definitions.base import MetricDefinition
+from metrics_api.periods import Duration
 from metrics_api.plan.expr import Type
 from metrics_api.plan.nodes import Plan
 from metrics_api.query.bind import BoundQuery
@@ -53,8 +54,9 @@ class Family:
     default_measures: tuple[str, ...]
     columns: Callable[[BoundQuery], Mapping[str, tuple[Column, ...]]]
     plan: Callable[[BoundQuery], Mapping[str, Plan]]
-    """One plan for each selected part, with the columns that `columns` says, but for those added after the warehouse."""
-    conventions: Callable[[Metric], tuple[str, ...]]
+    """One plan for each selected part, with the columns that `columns` says."""
+    conventions: Callable[[Metric, Duration | None], tuple[str, ...]]
+    """How it counts, in words; the second argument is a question's own `within`."""
     example: str
     """A definition in YAML, read by the docs and by tests."""
     check: Callable[[BoundQuery], None] = lambda query: None

@@ -22,11 +22,19 @@ MAX_DEPTH = 40
 
 _FUNCTIONS = ("abs", "coalesce", "lower")
 _COMPARISONS: dict[type[exp.Expr], str] = {
-    exp.EQ: "eq", exp.GT: "gt", exp.GTE: "ge", exp.LT: "lt", exp.LTE: "le",
+    exp.EQ: "eq",
+    exp.GT: "gt",
+    exp.GTE: "ge",
+    exp.LT: "lt",
+    exp.LTE: "le",
 }
 _MIRRORED = {"eq": "eq", "gt": "lt", "ge": "le", "lt": "gt", "le": "ge"}
 _ARITHMETIC: dict[type[exp.Expr], str] = {
-    exp.Add: "add", exp.Sub: "sub", exp.Mul: "mul", exp.Div: "divide", exp.Mod: "mod",
+    exp.Add: "add",
+    exp.Sub: "sub",
+    exp.Mul: "mul",
+    exp.Div: "divide",
+    exp.Mod: "mod",
 }
 
 
@@ -160,10 +168,7 @@ class _Reader:
         if isinstance(right, Lit):
             return any_of([unlike, call("is_null", left)])
         one_missing = any_of(
-            [
-                all_of([call("is_null", a), call("not_", call("is_null", b))])
-                for a, b in ((left, right), (right, left))
-            ]
+            [all_of([call("is_null", a), call("not_", call("is_null", b))]) for a, b in ((left, right), (right, left))]
         )
         return any_of([unlike, one_missing])
 
@@ -190,7 +195,9 @@ class _Reader:
         if type_ is not Type.STRING or not (isinstance(pattern, exp.Literal) and pattern.is_string):
             raise ConditionError(f"`{tree.sql()}`: `like` compares a string property with a quoted pattern")
         if "\\" in pattern.this:
-            raise ConditionError(f"`{tree.sql()}`: a backslash in a pattern means different things on different engines")
+            raise ConditionError(
+                f"`{tree.sql()}`: a backslash in a pattern means different things on different engines"
+            )
         if isinstance(tree, exp.ILike):
             return call("like", call("lower", value), Lit(pattern.this.lower(), Type.STRING))
         return call("like", value, Lit(pattern.this, Type.STRING))
@@ -222,7 +229,9 @@ class _Reader:
         try:
             parsed = datetime.fromisoformat(text)
         except ValueError:
-            raise ConditionError(f"`{text}` is not {a(wanted)}", "Write it as `2026-01-31` or `2026-01-31 09:00:00`.") from None
+            raise ConditionError(
+                f"`{text}` is not {a(wanted)}", "Write it as `2026-01-31` or `2026-01-31 09:00:00`."
+            ) from None
         if parsed.tzinfo is not None:
             raise ConditionError(f"`{text}` names a time zone", "Write the UTC time without an offset.")
         value: date = parsed.date() if wanted is Type.DATE else parsed
@@ -291,9 +300,11 @@ class _Reader:
         return Call(name, tuple(expr for expr, _ in args)), args[0][1]
 
     def refusal(self, tree: exp.Expr) -> ConditionError:
-        allowed = "Comparisons, `in`, `between`, `like`, `is null`, and/or/not, arithmetic and " + ", ".join(
-            f"`{name}`" for name in sorted(_FUNCTIONS)
-        ) + " are read."
+        allowed = (
+            "Comparisons, `in`, `between`, `like`, `is null`, and/or/not, arithmetic and "
+            + ", ".join(f"`{name}`" for name in sorted(_FUNCTIONS))
+            + " are read."
+        )
         shown = tree.sql()
         shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
         if tree.find(exp.Select, exp.Subquery):

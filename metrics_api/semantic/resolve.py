@@ -21,8 +21,8 @@ from metrics_api.semantic.model import (
     Metric,
     MetricClass,
     Property,
-    SemanticModel,
     Selection,
+    SemanticModel,
     Source,
 )
 
@@ -101,7 +101,9 @@ class _Resolver:
             self.add_metric(name, definition)
         self.check_project()
         if self.problems:
-            raise DefinitionError(sorted(set(self.problems), key=lambda one: (one.where or SourceSpan(""), one.message)))
+            raise DefinitionError(
+                sorted(set(self.problems), key=lambda one: (one.where or SourceSpan(""), one.message))
+            )
         return SemanticModel(
             project=project,
             calendar=Calendar(project.timezone, project.week_start),
@@ -159,10 +161,16 @@ class _Resolver:
                     "This release reads UTC times: convert the column in a view.",
                 )
             )
-        properties = {
-            key: Property(
-                key, one.column or key, Type(one.type), one.json_path, one.label, one.description, one.unit
+        if "user" not in written.identity:
+            self.problems.append(
+                Problem(
+                    f"source `{name}` does not say who the user is; this release counts users",
+                    self.definitions.span("sources", name, "identity"),
+                    "Write `identity: {user: COLUMN}`.",
+                )
             )
+        properties = {
+            key: Property(key, one.column or key, Type(one.type), one.json_path, one.label, one.description, one.unit)
             for key, one in written.properties.items()
         }
         identities: dict[str, Identity] = {
@@ -176,9 +184,7 @@ class _Resolver:
                 exclude = parse_condition(rule, {key: one.type for key, one in properties.items()})
             except ConditionError as error:
                 if not self.lacks_property(rule, properties):
-                    self.problems.append(
-                        Problem(error.message, self.definitions.span("project", "exclude"), error.fix)
-                    )
+                    self.problems.append(Problem(error.message, self.definitions.span("project", "exclude"), error.fix))
         self.sources[name] = Source(
             name=name,
             table=written.table,
@@ -201,7 +207,9 @@ class _Resolver:
     def lacks_property(self, rule: str, properties: Mapping[str, Property]) -> bool:
         """Whether the project's `exclude` speaks of properties that this source does not have (it then stays whole)."""
         everywhere = {
-            key: Type(one.type) for source in self.definitions.sources.values() for key, one in source.properties.items()
+            key: Type(one.type)
+            for source in self.definitions.sources.values()
+            for key, one in source.properties.items()
         }
         try:
             return not set(columns(parse_condition(rule, everywhere))) <= set(properties)
@@ -222,9 +230,7 @@ class _Resolver:
             conditions.append(scope.condition(written.where, source, "where"))
         self.problems += scope.problems
         match = all_of(conditions)
-        self.events[name] = Event(
-            name, source, match, key, written.once_per_user, written.label, written.description
-        )
+        self.events[name] = Event(name, source, match, key, written.once_per_user, written.label, written.description)
 
     def selection(self, name: str) -> Selection | None:
         if name in self.moments:
@@ -274,11 +280,22 @@ class _Resolver:
                 f"`{name}` counts actions, not value: it is usage. Engagement is a value moment reached, "
                 "and a click says nothing about value"
             )
-            fix = "Rest the metric on a value moment (`on: NAME` of a metric of type value_moment), or write `class: usage`."
+            fix = (
+                "Rest the metric on a value moment (`on: NAME` of a metric of type value_moment), "
+                "or write `class: usage`."
+            )
         self.problems.append(Problem(message, self.definitions.span("metrics", name, "class"), fix))
 
     def check_project(self) -> None:
         project = self.definitions.project
+        if not project.default_range.is_whole_days:
+            self.problems.append(
+                Problem(
+                    f"a default range of {project.default_range} is shorter than a day",
+                    self.definitions.span("project", "default_range"),
+                    "Write whole days, such as `1 day`.",
+                )
+            )
         for key, kind in (("sign_up", "event"), ("value_moment", "moment")):
             wanted = getattr(project, key)
             if wanted is not None:
@@ -291,4 +308,3 @@ class _Resolver:
             except ConditionError as error:
                 message, fix = error.message, error.fix
             self.problems.append(Problem(message, self.definitions.span("project", "exclude"), fix))
-

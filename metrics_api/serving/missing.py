@@ -26,7 +26,9 @@ def missing_columns(source: Source, warehouse: Warehouse) -> list[Problem]:
     found = warehouse.columns(source.table)
     if found is None:
         return [
-            Problem(f"source `{source.name}`: there is no table `{source.table}` in the warehouse", code=WarehouseError.code)
+            Problem(
+                f"source `{source.name}`: there is no table `{source.table}` in the warehouse", code=WarehouseError.code
+            )
         ]
     there = {name.casefold() for name, _ in found}
     return [

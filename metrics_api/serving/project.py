@@ -114,10 +114,10 @@ class Project:
         parts = {name: part.slice(0, bound.limit) for name, part in parts.items()}
         rows = next(iter(parts.values()))
         if "rows" in parts:
-            late = max((one.late_arrival.elapsed for one in bound.metric.sources if one.late_arrival), default=timedelta(0))
-            parts["rows"] = with_completeness(
-                parts["rows"], bound.periods, data_through=bound.data_through, late=late
+            late = max(
+                (one.late_arrival.elapsed for one in bound.metric.sources if one.late_arrival), default=timedelta(0)
             )
+            parts["rows"] = with_completeness(parts["rows"], bound.periods, data_through=bound.data_through, late=late)
         info = Info(
             metric=bound.metric.name,
             as_of=bound.as_of,
@@ -161,12 +161,12 @@ class Project:
         zone = f"Days of {bound.calendar.timezone}; weeks start on {bound.calendar.week_start.capitalize()}."
         left_out = {source.exclude_text for source in bound.metric.sources if source.exclude_text}
         excluded = tuple(f"Left out: events with {text}." for text in sorted(left_out))
-        return (zone, *excluded, *families()[bound.metric.type].conventions(bound.metric))
+        return (zone, *excluded, *families()[bound.metric.type].conventions(bound.metric, bound.within))
 
     # -- the way there ------------------------------------------------------------------------------------------------
 
     def _compiled(self, query: MetricQuery) -> tuple[BoundQuery, Statement]:
-        """The definite question and its statement. A wrong question is refused before the warehouse is asked anything."""
+        """The definite question and its statement. A wrong question is refused before the warehouse is asked."""
         as_of = query.as_of or self.model.as_of
         if as_of is not None and not 1900 <= as_of.year < 2200:  # Beyond, the local date may not exist.
             raise QueryError(f"as of {as_of.year:04}: the years 1900 to 2199 are answered")
@@ -228,7 +228,9 @@ class Project:
             return engine("duckdb")
         known = self.model.project.warehouses
         if warehouse not in known:
-            raise QueryError(f"there is no warehouse `{warehouse}`", fix=did_you_mean(warehouse, known, what="warehouses"))
+            raise QueryError(
+                f"there is no warehouse `{warehouse}`", fix=did_you_mean(warehouse, known, what="warehouses")
+            )
         return engine(known[warehouse].type)
 
     def _in_order(self, bound: BoundQuery, table: pa.Table) -> pa.Table:
@@ -266,5 +268,3 @@ def load_project(path: str | Path, warehouse: str | None = None, *, clock: Clock
     folder = Path(path)
     model, definitions = load_model(folder)
     return Project(model, definitions, folder if folder.is_dir() else folder.parent, warehouse, clock=clock)
-
-

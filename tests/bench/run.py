@@ -32,7 +32,7 @@ from metrics_api.serving.asking import ask
 from metrics_api.serving.project import Project
 
 sys.path.insert(0, str(Path(__file__).parent))
-from questions import QUESTIONS, SEASON, Question  # noqa: E402
+from questions import QUESTIONS, SEASON, Question
 
 HERE = Path(__file__).parent
 USERS = int(os.environ.get("BENCH_USERS", "330000"))

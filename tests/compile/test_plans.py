@@ -13,9 +13,9 @@ from metrics_api.compile.project import load_model
 from metrics_api.compile.strategies import Abilities
 from metrics_api.engines import engine, engines
 from metrics_api.families import families
+from metrics_api.plan.expr import Col
 from metrics_api.plan.fingerprint import fingerprint
 from metrics_api.plan.nodes import ActiveDays, Aggregate, Journey, Named, keep
-from metrics_api.plan.expr import Col
 from metrics_api.plan.verify import faults
 from metrics_api.plan.walk import nodes
 from metrics_api.query.bind import BoundQuery, bind

@@ -89,7 +89,7 @@ def project_over(
         identity=identity,
     )
     model, definitions = _model(text)
-    asked = KnownThrough(model, definitions, Path("."), clock=lambda: world.data_through)
+    asked = KnownThrough(model, definitions, Path(), clock=lambda: world.data_through)
     asked.through = world.data_through
     asked._warehouse = _warehouse(world)
     return asked

@@ -1,16 +1,16 @@
 """Case files: definitions, events, questions, and the rows to expect, worked out by hand.
 
-    metrics:                       # as in any project; `project:` and `source:` add to the plain ones below
-      watched: {type: usage, event: watch}
-    events: |                      # name, user (`-` none, `''` empty), UTC time, properties
-      watch  ann  2026-01-05T09:00  minutes=5 country=DE
-    data_through: 2026-01-07T00:00
-    cases:
-      counts_by_day:
-        ask: {metric: watched, start: 2026-01-05, end: 2026-01-06}
-        expect: |                  # a header of the columns to look at; `-` is null
-          period      value
-          2026-01-05  1
+metrics:                       # as in any project; `project:` and `source:` add to the plain ones below
+  watched: {type: usage, event: watch}
+events: |                      # name, user (`-` none, `''` empty), UTC time, properties
+  watch  ann  2026-01-05T09:00  minutes=5 country=DE
+data_through: 2026-01-07T00:00
+cases:
+  counts_by_day:
+    ask: {metric: watched, start: 2026-01-05, end: 2026-01-06}
+    expect: |                  # a header of the columns to look at; `-` is null
+      period      value
+      2026-01-05  1
 """
 
 from __future__ import annotations
@@ -91,7 +91,11 @@ def event_of(line: str) -> Event:
         known["sequence"] = int(str(known["sequence"]))
     event_id = known.pop("id", None)
     return Event(
-        name, None if user == "-" else user, datetime.fromisoformat(at), known, None if event_id is None else str(event_id)
+        name,
+        None if user == "-" else user,
+        datetime.fromisoformat(at),
+        known,
+        None if event_id is None else str(event_id),
     )
 
 

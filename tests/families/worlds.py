@@ -11,10 +11,11 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Literal
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from families.oracles.active_users import Window
-from families.oracles.calendar import DAY, Grain, day_start, local_date
+from families.oracles.calendar import DAY, Grain, bucket_starts, day_start, local_date
 from families.oracles.conditions import Condition, selector_of
 from families.oracles.funnel import Funnel, Step
 from families.oracles.world import Event, Selector, World, named
@@ -183,7 +184,9 @@ def ranges(draw: st.DrawFn, world: World, grain: Grain) -> tuple[date, date]:
     days = sorted({local_date(event.at, world.timezone) for event in world.events[:8]})
     first = draw(st.sampled_from(days or [local_date(world.data_through, world.timezone)]))
     first -= draw(st.integers(0, 2)) * DAY
-    return first, first + draw(st.integers(0, LONGEST[grain])) * DAY
+    last = first + draw(st.integers(0, LONGEST[grain])) * DAY
+    assume(bucket_starts(first, last, "day", world.timezone, 0))  # A range of one date that a zone skipped is none.
+    return first, last
 
 
 def windows() -> st.SearchStrategy[Window]:

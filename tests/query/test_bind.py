@@ -11,8 +11,8 @@ import pytest
 from families.asking import project_over
 from families.oracles.world import Event, World
 from metrics_api.errors import Code, QueryError
-from metrics_api.query.metric_query import Last
 from metrics_api.periods import Duration
+from metrics_api.query.metric_query import Last
 from metrics_api.serving.asking import ask
 from metrics_api.serving.project import Project
 
@@ -112,7 +112,18 @@ def test_last_units(project: Project, last: str, exclude_current: bool, first: d
     assert (info.first, info.last) == (first, final)
 
 
-HOSTILE = ["'; DROP TABLE events; --", "x' OR '1'='1", "\\'; SELECT 1 --", "😀", 'a"b', "/* */", "a\nb", "%s", "{x}", "$1"]
+HOSTILE = [
+    "'; DROP TABLE events; --",
+    "x' OR '1'='1",
+    "\\'; SELECT 1 --",
+    "😀",
+    'a"b',
+    "/* */",
+    "a\nb",
+    "%s",
+    "{x}",
+    "$1",
+]
 
 
 @pytest.mark.parametrize("value", HOSTILE)
@@ -134,9 +145,7 @@ def test_labels_come_back_as_they_are(value: str) -> None:
 
 
 def test_a_number_is_not_too_large_for_its_column() -> None:
-    events = tuple(
-        Event("watch", "ann", datetime(2026, 3, 17, 9), {**PROPERTIES, "level": 2**62}) for _ in range(3)
-    )
+    events = tuple(Event("watch", "ann", datetime(2026, 3, 17, 9), {**PROPERTIES, "level": 2**62}) for _ in range(3))
     project = project_over(World(events, "UTC", 0, NOW), METRICS)
     with pytest.raises(Exception, match="`sum_level` does not fit"):
         project.query("watched", start="2026-03-17", end="2026-03-17", measures="sum_level")
@@ -144,6 +153,4 @@ def test_a_number_is_not_too_large_for_its_column() -> None:
 
 def test_as_of_sees_nothing_later(project: Project) -> None:
     table = project.query("watched", start="2026-03-17", end="2026-03-17", as_of="2026-03-17T08:59:59")
-    assert table.to_pylist() == [
-        {"period": date(2026, 3, 17), "value": 0, "complete": False, "provisional": True}
-    ]
+    assert table.to_pylist() == [{"period": date(2026, 3, 17), "value": 0, "complete": False, "provisional": True}]

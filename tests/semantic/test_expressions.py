@@ -43,7 +43,7 @@ PROPERTIES = {
         ("level * 2 + 1 > 5", "gt(add(mul(level, 2), 1), 5)"),
         ("seen_at >= '2026-01-31'", "ge(seen_at, 2026-01-31 00:00:00)"),
         ("born_on < date '2000-01-01'", "lt(born_on, 2000-01-01)"),
-        ("country = 'x'' or 1=1 --'", "eq(country, \"x' or 1=1 --\")"),
+        ("country = 'x'' or 1=1 --'", 'eq(country, "x\' or 1=1 --")'),
         ("country in ('😀', 'a\"b')", "in(country, '😀', 'a\"b')"),
     ],
 )

@@ -46,14 +46,19 @@ def model(tmp_path: Path, metrics: str, *, project: str = "watch"):  # type: ign
         ),
         (
             "clicks: {type: usage, event: click, class: engagement}",
-            "shop.yml:14:46  `clicks` counts actions, not value: it is usage. Engagement is a value moment reached, "
-            "and a click says nothing about value\n"
-            "    Rest the metric on a value moment (`on: NAME` of a metric of type value_moment), or write `class: usage`.",
+            (
+                "shop.yml:14:46  `clicks` counts actions, not value: it is usage. Engagement is a value moment "
+                "reached, and a click says nothing about value\n"
+                "    Rest the metric on a value moment (`on: NAME` of a metric of type value_moment), "
+                "or write `class: usage`."
+            ),
         ),
         (
             "watched: {type: value_moment, moments: {w: watch}, class: usage}",
-            "shop.yml:14:61  `watched` counts a value moment, so it is engagement, not usage\n"
-            "    Write `class: engagement`, or leave the line out.",
+            (
+                "shop.yml:14:61  `watched` counts a value moment, so it is engagement, not usage\n"
+                "    Write `class: engagement`, or leave the line out."
+            ),
         ),
         (
             "clicks: {type: usage, event: click, where: minuts > 3}",
@@ -61,13 +66,18 @@ def model(tmp_path: Path, metrics: str, *, project: str = "watch"):  # type: ign
         ),
         (
             "clicks: {type: usage, event: click, measure: sum(contry)}",
-            "shop.yml:14:48  `sum(contry)`: `contry` is not one of the numeric properties\n"
-            "    The numeric properties are `minutes`.",
+            (
+                "shop.yml:14:48  `sum(contry)`: `contry` is not one of the numeric properties\n"
+                "    The numeric properties are `minutes`."
+            ),
         ),
         (
             "clicks: {type: usage, event: click, measure: totl}",
-            "shop.yml:14:48  `totl` is not a measure\n"
-            "    Write `total`, `users`, `per_user(median)` or `sum(PROPERTY)`, `average(..)`, `min(..)`, `max(..)`.",
+            (
+                "shop.yml:14:48  `totl` is not a measure\n"
+                "    Write `total`, `users`, `per_user(median)` or `sum(PROPERTY)`, `average(..)`, `min(..)`, "
+                "`max(..)`."
+            ),
         ),
         (
             "one: {type: funnel, steps: {a: click}}",

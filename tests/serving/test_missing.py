@@ -43,9 +43,11 @@ def project(folder: Path, warehouse: str | None = None, **names: str):  # type: 
         with duckdb.connect(str(folder / "shop.duckdb")) as connection:
             connection.execute(
                 "CREATE TABLE app_events AS SELECT * FROM (VALUES "
-                "(1, 'watch', TIMESTAMP '2026-01-05 09:00', 'DE', 2.5), (2, 'watch', TIMESTAMP '2026-01-05 10:00', 'US', 1), "
-                "(1, 'watch', TIMESTAMP '2026-01-06 10:00', 'US', 1), (NULL, 'watch', TIMESTAMP '2026-01-06 11:00', 'US', 1)"
-                ") AS t(user_id, event, \"at\", country, minutes)"
+                "(1, 'watch', TIMESTAMP '2026-01-05 09:00', 'DE', 2.5), "
+                "(2, 'watch', TIMESTAMP '2026-01-05 10:00', 'US', 1), "
+                "(1, 'watch', TIMESTAMP '2026-01-06 10:00', 'US', 1), "
+                "(NULL, 'watch', TIMESTAMP '2026-01-06 11:00', 'US', 1)"
+                ') AS t(user_id, event, "at", country, minutes)'
             )
     return load_project(folder, warehouse)
 
@@ -60,8 +62,10 @@ def project(folder: Path, warehouse: str | None = None, **names: str):  # type: 
         ),
         (
             {"time": "occurred"},
-            "source `app`: table `app_events` has no column `occurred` (its time)\n"
-            "    The columns of app_events are `at`, `country`, `event`, `minutes`, `user_id`.",
+            (
+                "source `app`: table `app_events` has no column `occurred` (its time)\n"
+                "    The columns of app_events are `at`, `country`, `event`, `minutes`, `user_id`."
+            ),
         ),
     ],
 )

@@ -58,7 +58,11 @@ def test_cdnow_sample_repeats_as_published(cdnow: Project) -> None:
 
 RETAIL_PROJECT = """
 version: 1
-project: {name: retail, timezone: Europe/London, as_of: 2011-12-09T12:50:00, warehouses: {here: {type: duckdb, path: retail.duckdb}}}
+project:
+  name: retail
+  timezone: Europe/London
+  as_of: 2011-12-09T12:50:00
+  warehouses: {here: {type: duckdb, path: retail.duckdb}}
 sources:
   orders:
     table: orders

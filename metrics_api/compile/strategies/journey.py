@@ -77,8 +77,12 @@ def _best(node: Journey, reached: Sequence[Plan]) -> Plan:
     joined: Plan = reached[0]
     for k, deeper in enumerate(reached[1:], 2):
         renamed = tuple((f"{name}_via_{k}", Col(name)) for name in _attempt(node, k))
-        joined = Join(joined, Named(f"best_{k}", Project(deeper, (("entity", Col("entity")), *renamed))), "left",
-                      on=(("entity", "entity"),))
+        joined = Join(
+            joined,
+            Named(f"best_{k}", Project(deeper, (("entity", Col("entity")), *renamed))),
+            "left",
+            on=(("entity", "entity"),),
+        )
     depth = len(reached)
 
     def deepest(name: str, least: int) -> Expr:
@@ -117,7 +121,10 @@ def hash_joins(node: Journey) -> Plan:
         after = call("gt" if node.strict else "ge", Col(f"at_{k}"), Col(f"at_{k - 1}"))
         before = reached[-1]
         joined = Join(
-            before, Named(f"events_{k}", events), "inner", (("entity", "entity"),),
+            before,
+            Named(f"events_{k}", events),
+            "inner",
+            (("entity", "entity"),),
             where=all_of([after, _in_time(node, f"at_{k}")]),
         )
         earlier = tuple((f"at_{j}", Agg("min", (Col(f"at_{j}"),))) for j in range(1, k))
@@ -148,7 +155,10 @@ def asof(node: Journey) -> Plan:
     for k, (step, _) in enumerate(node.steps[1:], 2):
         events = _renamed_labels(node, _events(node, k, name=f"at_{k}"))
         latest = Join(
-            Named(f"events_{k}", events), attempts, "asof", (("entity", "entity"),),
+            Named(f"events_{k}", events),
+            attempts,
+            "asof",
+            (("entity", "entity"),),
             asof=(f"at_{k}", "gt" if node.strict else "ge", f"at_{k - 1}"),
         )
         found = Filter(latest, _in_time(node, f"at_{k}"))
@@ -174,11 +184,11 @@ def asof(node: Journey) -> Plan:
 def carry(node: Journey) -> Plan:
     """Rows in order of time; each step takes the greatest entry carried by an earlier row of the step before.
 
-    An entry is known by its time. Where a tie breaker tells entries of one instant apart and labels depend on which it
-    was, it is known by its place among the entity's rows instead.
+    An entry is known by its time. Where a tie breaker tells entries of one instant apart and labels or times depend on
+    which it was, it is known by its place among the entity's rows instead.
     """
     depth = len(node.steps)
-    by_place = node.tie and bool(node.labels)
+    by_place = node.tie and (node.times or bool(node.labels))
     key = "place" if by_place else "at"
     tie = ("tie",) if node.tie else ()
     moment: tuple[Expr, ...] = (Col("at"), *(Col(name) for name in tie))
@@ -226,10 +236,10 @@ def _attempts(node: Journey, led: Plan, is_step: Sequence[Expr]) -> Plan:
         for label in node.labels
     )
     tried = Aggregate(led, keep("entity", "entry"), (*times, *labels))
-    in_time = tuple(
-        (f"at_{k}", Case(((_in_time(node, f"at_{k}"), Col(f"at_{k}")),))) for k in range(2, depth + 1)
+    in_time = tuple((f"at_{k}", Case(((_in_time(node, f"at_{k}"), Col(f"at_{k}")),))) for k in range(2, depth + 1))
+    return Project(
+        Named("led", tried), (*keep("entity", "entry", "at_1"), *in_time, *keep(*(name for name, _ in labels)))
     )
-    return Project(Named("led", tried), (*keep("entity", "entry", "at_1"), *in_time, *keep(*(name for name, _ in labels))))
 
 
 def _found_by(label: str, depth: int) -> Expr:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from families.asking import EXAMPLES, project_over
 from families.oracles.active_users import active_users
 from families.oracles.conditions import selector_of, to_sql
-from families.worlds import conditions, grains, moments, ranges, windows, worlds
 from families.usage.test_usage_properties import escaped
+from families.worlds import conditions, grains, moments, ranges, windows, worlds
 from metrics_api.compile.strategies import Abilities, active_days
 from metrics_api.serving.asking import ask
 
@@ -37,7 +37,7 @@ def test_active_users_are_those_of_the_oracle(data: st.DataObject) -> None:
         "active", start=first, end=last, grain=grain, by=by, parts=("rows", "overall"),
         where=to_sql(where) if where else None,
     )  # fmt: skip
-    with chosen(strategy):
+    with Taking(strategy):
         answer = project.answer(question)
     theirs = active_users(
         world, moment.selector, first, last, grain, window, align=align, at_least=at_least, breakdown=by,
@@ -56,7 +56,7 @@ def test_active_users_are_those_of_the_oracle(data: st.DataObject) -> None:
         assert overall == theirs.overall, answer.info.sql
 
 
-class chosen:
+class Taking:
     """Make the compiler take one strategy of `ActiveDays` wherever its own conditions allow."""
 
     def __init__(self, name: str | None) -> None:

@@ -215,10 +215,10 @@ def labels_of_attempt(attempt: Attempt, breakdown: Sequence[str]) -> Labels:
 def first_label(attempt: Attempt, name: str) -> str:
     """The first non-null label of one property over the steps of an attempt."""
     for events in attempt.reached:
-        # RULES 16: `(none)` is a missing value, also where a property spells it out.
-        labels = [label for event in events if (label := label_of(value_of(event, name))) != NONE_LABEL]
-        if labels:
-            return min(labels)
+        values = [value_of(event, name) for event in events]
+        label = min((label_of(one) for one in values if one is not None), default=NONE_LABEL)
+        if label != NONE_LABEL:  # RULES 16: `(none)` is a missing value, also where a property spells it out.
+            return label
     return NONE_LABEL
 
 

@@ -71,7 +71,7 @@ def best_choices(own: Sequence[Event], spec: Funnel, start: datetime, end: datet
 def label_of_choices(best: Sequence[Choice], name: str) -> str:
     """The first non-null label over the steps, the smallest where events tie."""
     for events in zip(*(choice.events for choice in best), strict=True):
-        labels = {label_of(value_of(event, name)) for event in events} - {NONE_LABEL}
-        if labels:
-            return min(labels)
+        there = [label_of(value_of(event, name)) for event in events if value_of(event, name) is not None]
+        if there and min(there) != NONE_LABEL:
+            return min(there)
     return NONE_LABEL

@@ -1,9 +1,9 @@
-/* metrics-api metric=browse_to_watch fingerprint=4c8481b4132f */
+/* metrics-api metric=browse_to_watch fingerprint=d6c1f6902a81 */
 WITH entered_opened AS (
   SELECT
     user_id AS entity,
     occurred_at AS at_1,
-    COALESCE(MIN(country), '(none)') AS country
+    COALESCE(MIN(country), '(none)') AS by_country
   FROM app_events
   WHERE
     occurred_at >= TIMESTAMP '2026-03-22 23:00:00'
@@ -21,7 +21,7 @@ WITH entered_opened AS (
   SELECT
     entity,
     MIN(at_1) AS at_1,
-    ARG_MIN(country, at_1) AS country
+    ARG_MIN(by_country, at_1) AS by_country
   FROM entered_opened
   GROUP BY
     1
@@ -29,7 +29,7 @@ WITH entered_opened AS (
   SELECT
     user_id AS entity,
     occurred_at AS at_2,
-    COALESCE(MIN(country), '(none)') AS country_here
+    COALESCE(MIN(country), '(none)') AS by_country_here
   FROM app_events
   WHERE
     occurred_at >= TIMESTAMP '2026-03-22 23:00:00'
@@ -48,9 +48,9 @@ WITH entered_opened AS (
     entered_opened.at_1,
     MIN(events_2.at_2) AS at_2,
     ARG_MIN(
-      CASE WHEN entered_opened.country <> '(none)' THEN entered_opened.country ELSE events_2.country_here END,
+      CASE WHEN entered_opened.by_country <> '(none)' THEN entered_opened.by_country ELSE events_2.by_country_here END,
       events_2.at_2
-    ) AS country
+    ) AS by_country
   FROM events_2
   ASOF JOIN entered_opened
     ON events_2.entity = entered_opened.entity AND events_2.at_2 >= entered_opened.at_1
@@ -64,7 +64,7 @@ WITH entered_opened AS (
     entity,
     MIN(at_1) AS at_1_via_2,
     MIN(at_2) AS at_2_via_2,
-    ARG_MIN(country, at_1) AS country_via_2
+    ARG_MIN(by_country, at_1) AS by_country_via_2
   FROM reached_searched
   GROUP BY
     1
@@ -72,7 +72,7 @@ WITH entered_opened AS (
   SELECT
     user_id AS entity,
     occurred_at AS at_3,
-    COALESCE(MIN(country), '(none)') AS country_here
+    COALESCE(MIN(country), '(none)') AS by_country_here
   FROM app_events
   WHERE
     occurred_at >= TIMESTAMP '2026-03-22 23:00:00'
@@ -95,9 +95,13 @@ WITH entered_opened AS (
     reached_searched.at_2,
     MIN(events_3.at_3) AS at_3,
     ARG_MIN(
-      CASE WHEN reached_searched.country <> '(none)' THEN reached_searched.country ELSE events_3.country_here END,
+      CASE
+        WHEN reached_searched.by_country <> '(none)'
+        THEN reached_searched.by_country
+        ELSE events_3.by_country_here
+      END,
       events_3.at_3
-    ) AS country
+    ) AS by_country
   FROM events_3
   ASOF JOIN reached_searched
     ON events_3.entity = reached_searched.entity AND events_3.at_3 >= reached_searched.at_2
@@ -113,7 +117,7 @@ WITH entered_opened AS (
     MIN(at_1) AS at_1_via_3,
     MIN(at_2) AS at_2_via_3,
     MIN(at_3) AS at_3_via_3,
-    ARG_MIN(country, at_1) AS country_via_3
+    ARG_MIN(by_country, at_1) AS by_country_via_3
   FROM reached_watched
   GROUP BY
     1
@@ -123,7 +127,7 @@ WITH entered_opened AS (
     COALESCE(best_3.at_1_via_3, best_2.at_1_via_2, best_1.at_1) AS at_1,
     COALESCE(best_3.at_2_via_3, best_2.at_2_via_2) AS at_2,
     best_3.at_3_via_3 AS at_3,
-    COALESCE(best_3.country_via_3, best_2.country_via_2, best_1.country) AS country
+    COALESCE(best_3.by_country_via_3, best_2.by_country_via_2, best_1.by_country) AS by_country
   FROM best_1
   LEFT JOIN best_2
     ON best_1.entity = best_2.entity
@@ -131,7 +135,7 @@ WITH entered_opened AS (
     ON best_1.entity = best_3.entity
 ), totals AS (
   SELECT
-    country,
+    by_country AS country,
     COUNT(at_1) AS reached_1,
     COUNT(*) FILTER(WHERE at_1 IS NOT NULL AND at_1 <= TIMESTAMP '2026-03-30 12:00:00') AS mature_1,
     COUNT(at_2) AS reached_2,

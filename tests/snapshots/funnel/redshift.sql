@@ -1,4 +1,4 @@
-/* metrics-api metric=browse_to_watch fingerprint=4c8481b4132f */
+/* metrics-api metric=browse_to_watch fingerprint=d6c1f6902a81 */
 WITH steps AS (
   SELECT
     user_id AS entity,
@@ -14,7 +14,7 @@ WITH steps AS (
       AND minutes >= 10
       THEN 3
     END AS step,
-    COALESCE(MIN(country), '(none)') AS country
+    COALESCE(MIN(country), '(none)') AS by_country
   FROM app_events
   WHERE
     occurred_at >= TIMESTAMP '2026-03-22 23:00:00'
@@ -44,7 +44,7 @@ WITH steps AS (
     entity,
     "at",
     step,
-    country,
+    by_country,
     CASE WHEN step = 1 THEN "at" END AS entry_1,
     CASE
       WHEN step = 2
@@ -56,7 +56,7 @@ WITH steps AS (
     entity,
     "at",
     step,
-    country,
+    by_country,
     entry_1,
     entry_2,
     CASE
@@ -69,7 +69,7 @@ WITH steps AS (
     entity,
     "at",
     step,
-    country,
+    by_country,
     CASE WHEN step = 1 THEN entry_1 WHEN step = 2 THEN entry_2 WHEN step = 3 THEN entry_3 END AS entry
   FROM carried_3
 ), led AS (
@@ -79,30 +79,30 @@ WITH steps AS (
     MIN(CASE WHEN step = 1 THEN "at" END) AS at_1,
     MIN(CASE WHEN step = 2 THEN "at" END) AS at_2,
     MIN(CASE WHEN step = 3 THEN "at" END) AS at_3,
-    MAX(country_1) AS country_1,
-    MAX(country_2) AS country_2,
-    MAX(country_3) AS country_3
+    MAX(by_country_1) AS by_country_1,
+    MAX(by_country_2) AS by_country_2,
+    MAX(by_country_3) AS by_country_3
   FROM (
     SELECT
       entity,
       "at",
       step,
       entry,
-      FIRST_VALUE(CASE WHEN step = 1 THEN country END) OVER (
+      FIRST_VALUE(CASE WHEN step = 1 THEN by_country END) OVER (
         PARTITION BY entity, entry
         ORDER BY CASE WHEN step = 1 THEN "at" END
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-      ) AS country_1,
-      FIRST_VALUE(CASE WHEN step = 2 THEN country END) OVER (
+      ) AS by_country_1,
+      FIRST_VALUE(CASE WHEN step = 2 THEN by_country END) OVER (
         PARTITION BY entity, entry
         ORDER BY CASE WHEN step = 2 THEN "at" END
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-      ) AS country_2,
-      FIRST_VALUE(CASE WHEN step = 3 THEN country END) OVER (
+      ) AS by_country_2,
+      FIRST_VALUE(CASE WHEN step = 3 THEN by_country END) OVER (
         PARTITION BY entity, entry
         ORDER BY CASE WHEN step = 3 THEN "at" END
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-      ) AS country_3
+      ) AS by_country_3
     FROM placed
     WHERE
       entry IS NOT NULL
@@ -117,20 +117,20 @@ WITH steps AS (
     at_1,
     CASE WHEN at_2 <= at_1 + INTERVAL '1 DAY' THEN at_2 END AS at_2,
     CASE WHEN at_3 <= at_1 + INTERVAL '1 DAY' THEN at_3 END AS at_3,
-    country_1,
-    country_2,
-    country_3
+    by_country_1,
+    by_country_2,
+    by_country_3
   FROM led
 ), best_1 AS (
   SELECT
     entity,
     MIN(at_1) AS at_1,
-    MAX(country_of_group) AS country
+    MAX(by_country_of_group) AS by_country
   FROM (
     SELECT
       entity,
       at_1,
-      FIRST_VALUE(CASE WHEN country_1 <> '(none)' THEN country_1 ELSE '(none)' END) OVER (PARTITION BY entity ORDER BY entry ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS country_of_group
+      FIRST_VALUE(CASE WHEN by_country_1 <> '(none)' THEN by_country_1 ELSE '(none)' END) OVER (PARTITION BY entity ORDER BY entry ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS by_country_of_group
     FROM tried
   ) AS tried
   GROUP BY
@@ -140,13 +140,21 @@ WITH steps AS (
     entity,
     MIN(at_1) AS at_1_via_2,
     MIN(at_2) AS at_2_via_2,
-    MAX(country_of_group) AS country_via_2
+    MAX(by_country_of_group) AS by_country_via_2
   FROM (
     SELECT
       entity,
       at_1,
       at_2,
-      FIRST_VALUE(CASE WHEN country_1 <> '(none)' THEN country_1 WHEN country_2 <> '(none)' THEN country_2 ELSE '(none)' END) OVER (PARTITION BY entity ORDER BY entry ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS country_of_group
+      FIRST_VALUE(
+        CASE
+          WHEN by_country_1 <> '(none)'
+          THEN by_country_1
+          WHEN by_country_2 <> '(none)'
+          THEN by_country_2
+          ELSE '(none)'
+        END
+      ) OVER (PARTITION BY entity ORDER BY entry ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS by_country_of_group
     FROM tried
     WHERE
       at_2 IS NOT NULL
@@ -159,7 +167,7 @@ WITH steps AS (
     MIN(at_1) AS at_1_via_3,
     MIN(at_2) AS at_2_via_3,
     MIN(at_3) AS at_3_via_3,
-    MAX(country_of_group) AS country_via_3
+    MAX(by_country_of_group) AS by_country_via_3
   FROM (
     SELECT
       entity,
@@ -168,15 +176,15 @@ WITH steps AS (
       at_3,
       FIRST_VALUE(
         CASE
-          WHEN country_1 <> '(none)'
-          THEN country_1
-          WHEN country_2 <> '(none)'
-          THEN country_2
-          WHEN country_3 <> '(none)'
-          THEN country_3
+          WHEN by_country_1 <> '(none)'
+          THEN by_country_1
+          WHEN by_country_2 <> '(none)'
+          THEN by_country_2
+          WHEN by_country_3 <> '(none)'
+          THEN by_country_3
           ELSE '(none)'
         END
-      ) OVER (PARTITION BY entity ORDER BY entry ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS country_of_group
+      ) OVER (PARTITION BY entity ORDER BY entry ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS by_country_of_group
     FROM tried
     WHERE
       at_3 IS NOT NULL
@@ -189,7 +197,7 @@ WITH steps AS (
     COALESCE(best_3.at_1_via_3, best_2.at_1_via_2, best_1.at_1) AS at_1,
     COALESCE(best_3.at_2_via_3, best_2.at_2_via_2) AS at_2,
     best_3.at_3_via_3 AS at_3,
-    COALESCE(best_3.country_via_3, best_2.country_via_2, best_1.country) AS country
+    COALESCE(best_3.by_country_via_3, best_2.by_country_via_2, best_1.by_country) AS by_country
   FROM best_1
   LEFT JOIN best_2
     ON best_1.entity = best_2.entity
@@ -197,7 +205,7 @@ WITH steps AS (
     ON best_1.entity = best_3.entity
 ), totals AS (
   SELECT
-    country,
+    by_country AS country,
     COUNT(at_1) AS reached_1,
     COUNT(CASE WHEN at_1 IS NOT NULL AND at_1 <= TIMESTAMP '2026-03-30 12:00:00' THEN 1 END) AS mature_1,
     COUNT(at_2) AS reached_2,
@@ -213,9 +221,9 @@ WITH steps AS (
       at_1,
       at_2,
       at_3,
-      country,
-      PERCENTILE_CONT(0.5) WITHIN GROUP(ORDER BY CAST(DATEDIFF(MICROSECOND, at_1, at_2) AS DOUBLE PRECISION) / 1000000) OVER (PARTITION BY country) AS seconds_from_entry_median_2,
-      PERCENTILE_CONT(0.5) WITHIN GROUP(ORDER BY CAST(DATEDIFF(MICROSECOND, at_1, at_3) AS DOUBLE PRECISION) / 1000000) OVER (PARTITION BY country) AS seconds_from_entry_median_3
+      by_country,
+      PERCENTILE_CONT(0.5) WITHIN GROUP(ORDER BY CAST(DATEDIFF(MICROSECOND, at_1, at_2) AS DOUBLE PRECISION) / 1000000) OVER (PARTITION BY by_country) AS seconds_from_entry_median_2,
+      PERCENTILE_CONT(0.5) WITHIN GROUP(ORDER BY CAST(DATEDIFF(MICROSECOND, at_1, at_3) AS DOUBLE PRECISION) / 1000000) OVER (PARTITION BY by_country) AS seconds_from_entry_median_3
     FROM attempts
   ) AS attempts
   GROUP BY

@@ -1,4 +1,4 @@
-/* metrics-api metric=browse_to_watch fingerprint=4c8481b4132f */
+/* metrics-api metric=browse_to_watch fingerprint=d6c1f6902a81 */
 WITH steps AS (
   SELECT
     user_id AS entity,
@@ -11,7 +11,7 @@ WITH steps AS (
       WHEN event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308 AND minutes >= 10
       THEN 3
     END AS step,
-    COALESCE(MIN(country), '(none)') AS country
+    COALESCE(MIN(country), '(none)') AS by_country
   FROM app_events
   WHERE
     occurred_at >= CAST('2026-03-22 23:00:00' AS TIMESTAMPNTZ)
@@ -38,7 +38,7 @@ WITH steps AS (
     entity,
     "AT",
     step,
-    country,
+    by_country,
     CASE WHEN step = 1 THEN "AT" END AS entry_1,
     CASE
       WHEN step = 2
@@ -50,7 +50,7 @@ WITH steps AS (
     entity,
     "AT",
     step,
-    country,
+    by_country,
     entry_1,
     entry_2,
     CASE
@@ -63,7 +63,7 @@ WITH steps AS (
     entity,
     "AT",
     step,
-    country,
+    by_country,
     CASE WHEN step = 1 THEN entry_1 WHEN step = 2 THEN entry_2 WHEN step = 3 THEN entry_3 END AS entry
   FROM carried_3
 ), led AS (
@@ -73,9 +73,9 @@ WITH steps AS (
     MIN(CASE WHEN step = 1 THEN "AT" END) AS at_1,
     MIN(CASE WHEN step = 2 THEN "AT" END) AS at_2,
     MIN(CASE WHEN step = 3 THEN "AT" END) AS at_3,
-    MIN_BY(CASE WHEN step = 1 THEN country END, CASE WHEN step = 1 THEN "AT" END) AS country_1,
-    MIN_BY(CASE WHEN step = 2 THEN country END, CASE WHEN step = 2 THEN "AT" END) AS country_2,
-    MIN_BY(CASE WHEN step = 3 THEN country END, CASE WHEN step = 3 THEN "AT" END) AS country_3
+    MIN_BY(CASE WHEN step = 1 THEN by_country END, CASE WHEN step = 1 THEN "AT" END) AS by_country_1,
+    MIN_BY(CASE WHEN step = 2 THEN by_country END, CASE WHEN step = 2 THEN "AT" END) AS by_country_2,
+    MIN_BY(CASE WHEN step = 3 THEN by_country END, CASE WHEN step = 3 THEN "AT" END) AS by_country_3
   FROM placed
   WHERE
     entry IS NOT NULL
@@ -89,15 +89,15 @@ WITH steps AS (
     at_1,
     CASE WHEN at_2 <= at_1 + INTERVAL '1 DAY' THEN at_2 END AS at_2,
     CASE WHEN at_3 <= at_1 + INTERVAL '1 DAY' THEN at_3 END AS at_3,
-    country_1,
-    country_2,
-    country_3
+    by_country_1,
+    by_country_2,
+    by_country_3
   FROM led
 ), best_1 AS (
   SELECT
     entity,
     MIN(at_1) AS at_1,
-    MIN_BY(CASE WHEN country_1 <> '(none)' THEN country_1 ELSE '(none)' END, entry) AS country
+    MIN_BY(CASE WHEN by_country_1 <> '(none)' THEN by_country_1 ELSE '(none)' END, entry) AS by_country
   FROM tried
   GROUP BY
     1
@@ -107,9 +107,15 @@ WITH steps AS (
     MIN(at_1) AS at_1_via_2,
     MIN(at_2) AS at_2_via_2,
     MIN_BY(
-      CASE WHEN country_1 <> '(none)' THEN country_1 WHEN country_2 <> '(none)' THEN country_2 ELSE '(none)' END,
+      CASE
+        WHEN by_country_1 <> '(none)'
+        THEN by_country_1
+        WHEN by_country_2 <> '(none)'
+        THEN by_country_2
+        ELSE '(none)'
+      END,
       entry
-    ) AS country_via_2
+    ) AS by_country_via_2
   FROM tried
   WHERE
     at_2 IS NOT NULL
@@ -123,16 +129,16 @@ WITH steps AS (
     MIN(at_3) AS at_3_via_3,
     MIN_BY(
       CASE
-        WHEN country_1 <> '(none)'
-        THEN country_1
-        WHEN country_2 <> '(none)'
-        THEN country_2
-        WHEN country_3 <> '(none)'
-        THEN country_3
+        WHEN by_country_1 <> '(none)'
+        THEN by_country_1
+        WHEN by_country_2 <> '(none)'
+        THEN by_country_2
+        WHEN by_country_3 <> '(none)'
+        THEN by_country_3
         ELSE '(none)'
       END,
       entry
-    ) AS country_via_3
+    ) AS by_country_via_3
   FROM tried
   WHERE
     at_3 IS NOT NULL
@@ -144,7 +150,7 @@ WITH steps AS (
     COALESCE(best_3.at_1_via_3, best_2.at_1_via_2, best_1.at_1) AS at_1,
     COALESCE(best_3.at_2_via_3, best_2.at_2_via_2) AS at_2,
     best_3.at_3_via_3 AS at_3,
-    COALESCE(best_3.country_via_3, best_2.country_via_2, best_1.country) AS country
+    COALESCE(best_3.by_country_via_3, best_2.by_country_via_2, best_1.by_country) AS by_country
   FROM best_1
   LEFT JOIN best_2
     ON best_1.entity = best_2.entity
@@ -152,7 +158,7 @@ WITH steps AS (
     ON best_1.entity = best_3.entity
 ), totals AS (
   SELECT
-    country,
+    by_country AS country,
     COUNT(at_1) AS reached_1,
     COUNT(CASE WHEN at_1 IS NOT NULL AND at_1 <= CAST('2026-03-30 12:00:00' AS TIMESTAMPNTZ) THEN 1 END) AS mature_1,
     COUNT(at_2) AS reached_2,
