@@ -60,6 +60,7 @@ _UNITS = {
     "day": DAY,
     "week": 7 * DAY,
 }
+LONGEST = timedelta(days=36_525)
 _DURATION = re.compile(r"\s*(\d+)\s+([a-z]+?)s?\s*")
 
 
@@ -86,9 +87,10 @@ class Duration:
             )
         if int(matched[1]) == 0:
             raise ValueError(f"`{text}` is no time at all; write at least `1 {matched[2]}`")
-        if len(matched[1]) > 6:
-            raise ValueError(f"`{text}` is longer than any window can be")
-        return cls(int(matched[1]), matched[2])
+        found = cls(int(matched[1][-9:]), matched[2])
+        if len(matched[1]) > 9 or found.elapsed > LONGEST:
+            raise ValueError(f"`{text}` is longer than any window can be: a hundred years")
+        return found
 
     def __str__(self) -> str:
         return f"{self.n} {self.unit}{'' if self.n == 1 else 's'}"

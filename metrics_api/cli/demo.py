@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metrics_api import __version__
-from metrics_api.cli.ready_query import first_series, ready_query
+from metrics_api.cli.ready_query import ready_query
 from metrics_api.cli.serve import Port, bound, serve_project
 
 if TYPE_CHECKING:
@@ -184,8 +185,12 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
 
 def _tell_what_next(project: "Project", folder: Path) -> None:
     typer.echo(f"{project.model.project.name}: {len(project.model.metrics)} metrics, no problems found")
+    from metrics_api.graphql_schema.names import first_series
+
     commands = ["validate", "serve"]
     if (first := first_series(project.model)) is not None:
         commands[1:1] = [f'query {first.name} --last "7 days"', f"explain {first.name}"]
-    lines = [f"cd {shlex.quote(str(folder))}", *(f"metrics-api {one}" for one in commands)]
+    # From a virtual environment that is not activated the bare name would not be found.
+    program = "metrics-api" if shutil.which("metrics-api") else shlex.quote(str(Path(sys.argv[0]).resolve()))
+    lines = [f"cd {shlex.quote(str(folder))}", *(f"{program} {one}" for one in commands)]
     typer.echo("\nTry:\n\n" + "".join(f"  {line}\n" for line in lines))

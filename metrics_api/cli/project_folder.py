@@ -6,11 +6,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metrics_api.definitions.loader import Definitions, definition_files, read_definitions
+from metrics_api.compile.project import load_model
+from metrics_api.definitions.loader import Definitions, definition_files
 from metrics_api.definitions.yaml12 import read_yaml
-from metrics_api.families import families
 from metrics_api.semantic.model import SemanticModel
-from metrics_api.semantic.resolve import resolve
 
 if TYPE_CHECKING:
     from metrics_api.serving.project import Project
@@ -33,11 +32,8 @@ def find_folder(given: Path | None) -> Path:
 def read_project(given: Path | None) -> tuple[SemanticModel, Definitions, Path]:
     """The model, the definitions and their folder. Raises DefinitionError; places are told as seen from here."""
     folder = find_folder(given)
-    known = families()
-    definitions = read_definitions(
-        folder, {name: family.definition for name, family in known.items()}, shown_from=Path.cwd()
-    )
-    return resolve(definitions, known), definitions, folder if folder.is_dir() else folder.parent
+    model, definitions = load_model(folder, shown_from=Path.cwd())
+    return model, definitions, folder if folder.is_dir() else folder.parent
 
 
 def open_project(given: Path | None, warehouse: str | None) -> Project:

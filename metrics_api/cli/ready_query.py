@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from metrics_api.semantic.model import Metric, SemanticModel
+    from metrics_api.semantic.model import SemanticModel
 
 CATALOG = "{ catalog { metrics { name type class } } }"
 
@@ -14,6 +14,7 @@ CATALOG = "{ catalog { metrics { name type class } } }"
 def ready_query(model: SemanticModel, url: str) -> str:
     """A `curl` command that asks for the last seven days of the project's first series, or for the catalog."""
     from metrics_api.graphql_schema.layout import camel
+    from metrics_api.graphql_schema.names import first_series
 
     first = first_series(model)
     asked = CATALOG
@@ -21,12 +22,3 @@ def ready_query(model: SemanticModel, url: str) -> str:
         field = f"{camel(first.name)}(time: {{last: {{n: 7, unit: DAY}}}})"
         asked = f"{{ metrics {{ {field} {{ rows {{ period value complete }} }} }} }}"
     return f"curl -s {url}/graphql -H 'content-type: application/json' -d '{json.dumps({'query': asked})}'"
-
-
-def first_series(model: SemanticModel) -> Metric | None:
-    """The metric a newcomer is shown: a value moment, else whatever has a value over time."""
-    from metrics_api.families import families
-    from metrics_api.graphql_schema.names import public_metrics
-
-    series = [one for one in public_metrics(model) if families()[one.type].shape == "series"]
-    return min(series, key=lambda one: one.type != "value_moment", default=None)

@@ -10,8 +10,12 @@ from metrics_api.semantic.model import SemanticModel
 from metrics_api.semantic.resolve import resolve
 
 
-def load_model(folder: Path) -> tuple[SemanticModel, Definitions]:
-    """The model of a folder; raises DefinitionError with every problem of every file."""
+def load_model(folder: Path, shown_from: Path | None = None) -> tuple[SemanticModel, Definitions]:
+    """The model of a folder; raises DefinitionError with every problem of every file.
+
+    Places are told as seen from the folder, or from `shown_from`.
+    """
     known = families()
-    definitions = read_definitions(folder, {name: family.definition for name, family in known.items()})
+    models = {name: family.definition for name, family in known.items()}
+    definitions = read_definitions(folder, models, shown_from=shown_from)
     return resolve(definitions, known), definitions

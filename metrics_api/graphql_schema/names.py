@@ -50,6 +50,12 @@ def public_metrics(model: SemanticModel) -> list[Metric]:
     return [one for one in model.metrics.values() if one.definition.visibility == "public"]
 
 
+def first_series(model: SemanticModel) -> Metric | None:
+    """The metric a newcomer is shown: a value moment, else whatever has a value over time."""
+    series = [one for one in public_metrics(model) if families()[one.type].shape == "series"]
+    return min(series, key=lambda one: one.type != "value_moment", default=None)
+
+
 def name_problems(model: SemanticModel, definitions: Definitions | None = None) -> tuple[Problem, ...]:
     """Every collision of names in the project's GraphQL schema. Without `definitions`, properties have no place."""
     metrics = public_metrics(model)

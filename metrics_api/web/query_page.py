@@ -7,9 +7,8 @@ import secrets
 
 from starlette.responses import HTMLResponse
 
-from metrics_api.families import families
 from metrics_api.graphql_schema.layout import camel
-from metrics_api.graphql_schema.names import public_metrics
+from metrics_api.graphql_schema.names import first_series
 from metrics_api.semantic.model import SemanticModel
 
 _PAGE = """\
@@ -90,10 +89,9 @@ def query_page(model: SemanticModel) -> HTMLResponse:
 
 def example_query(model: SemanticModel) -> str:
     """The last days of the project's first series, preferably of value received; the catalog if there is none."""
-    series = [one for one in public_metrics(model) if families()[one.type].shape == "series"]
-    if not series:
+    first = first_series(model)
+    if first is None:
         return "{ catalog { metrics { name type class } } }"
-    first = min(series, key=lambda one: one.type != "value_moment")
     return f"""\
 {{
   metrics {{

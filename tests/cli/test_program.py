@@ -123,6 +123,8 @@ def test_an_interruption_is_130_and_leaves_nothing_half_done(tmp_path: Path) -> 
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # Tests that run in a shell's background inherit that SIGINT is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (no threads here)
     ) as running:
         deadline = time.monotonic() + 30
         while not list(tmp_path.glob("demo/.streaming.duckdb.*/*")) and time.monotonic() < deadline:
