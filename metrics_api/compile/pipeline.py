@@ -12,7 +12,7 @@ from metrics_api.compile.passes.expand_operators import expand_operators
 from metrics_api.compile.passes.restrict_time import restrict_time
 from metrics_api.compile.strategies import Abilities
 from metrics_api.families import families
-from metrics_api.families.relations import combined
+from metrics_api.families.relations import combined, ordered
 from metrics_api.plan.fingerprint import fingerprint
 from metrics_api.plan.nodes import Plan
 from metrics_api.query.bind import BoundQuery
@@ -47,7 +47,9 @@ class Statement:
 def plan_of(query: BoundQuery) -> Plan:
     """What a question means, with no word about any engine."""
     family = families()[query.metric.type]
-    return combined(family.plan(query), family.columns(query))
+    columns = family.columns(query)
+    parts = {part: ordered(query, plan, columns[part]) for part, plan in family.plan(query).items()}
+    return combined(parts, columns)
 
 
 def rewritten(plan: Plan, dialect: Dialect) -> Plan:

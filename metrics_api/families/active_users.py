@@ -15,7 +15,6 @@ from metrics_api.errors import QueryError
 from metrics_api.families.relations import (
     AT,
     ENTITY,
-    in_order,
     is_known,
     labels,
     local_date,
@@ -97,7 +96,7 @@ def plan(query: BoundQuery) -> Mapping[str, Plan]:
             last = Lit(begun[-1].label if begun else date.min, query.period_type, role="last_begun")
             users = Case(((call("le", Col("period"), last), users),)) if begun else Lit(None, Type.INTEGER)
         shown = tuple((one.name, users) for one in query.measures)
-        parts["rows"] = in_order(query, Project(found, (*keep("period", *by), *shown)))
+        parts["rows"] = Project(found, (*keep("period", *by), *shown))
     if "overall" in query.parts:
         last_complete = _active(query, complete[-1:] or query.periods[:1])
         counted = Aggregate(last_complete, keep(*by), (("users", Agg("sum", (Col("users"),))),))

@@ -44,7 +44,7 @@ from metrics_api.plan.expr import (
 from metrics_api.plan.expr import (
     columns as columns_of,
 )
-from metrics_api.plan.nodes import Aggregate, Filter, Journey, Named, Named_, Plan, Project, Sort, Union, keep
+from metrics_api.plan.nodes import Aggregate, Filter, Journey, Named, Named_, Plan, Project, Union, keep
 from metrics_api.query.bind import BoundQuery
 from metrics_api.query.family import Family, Measure
 from metrics_api.results import Column
@@ -165,10 +165,7 @@ def plan(query: BoundQuery) -> Mapping[str, Plan]:
         Project(totals, (("step", text(step.name)), ("position", integer(k)), *keep(*by), *_shown(query, k)))
         for k, step in enumerate(spec.steps, 1)
     ]
-    rows = Union(tuple(steps))
-    order = dict(query.order) or dict.fromkeys(by, False)
-    order |= {name: False for name in (*by, "position") if name not in order}
-    return {"steps": Sort(rows, tuple(order.items()), query.limit + 1)}
+    return {"steps": Union(tuple(steps))}
 
 
 def window(query: BoundQuery) -> timedelta:

@@ -202,11 +202,16 @@ def on_every_period(query: BoundQuery, counted: Plan) -> Plan:
     return Join(grid, counted, "left", on=tuple((name, name) for name in ("period", *by)))
 
 
-def in_order(query: BoundQuery, rows: Plan) -> Plan:
-    """The rows in the asked order, ties and the rest by bucket and breakdown; one more than the limit, to know."""
+def ordered(query: BoundQuery, rows: Plan, columns_: Sequence[Column]) -> Plan:
+    """The rows of a part in the asked order, ties and the rest by bucket, breakdowns and step.
+
+    One more than the limit, to know whether there are more.
+    """
     asked = dict(query.order)
-    rest = {name: False for name in ("period", *(one.name for one in query.by)) if name not in asked}
-    return Sort(rows, (*asked.items(), *rest.items()), query.limit + 1)
+    usual = ("period", *(one.name for one in query.by), "position")
+    there = {column.name for column in columns_}
+    by = tuple((name, asked.get(name, False)) for name in dict.fromkeys((*asked, *usual)) if name in there)
+    return Sort(rows, by, query.limit + 1) if by else rows
 
 
 def combined(parts: Mapping[str, Plan], columns_: Mapping[str, Sequence[Column]]) -> Plan:

@@ -17,7 +17,6 @@ from metrics_api.families.relations import (
     AT,
     ENTITY,
     count_if,
-    in_order,
     is_known,
     labels,
     may_repeat,
@@ -204,7 +203,7 @@ def _filled(query: BoundQuery, grouped: Plan, measures: Mapping[str, Measure]) -
     """Every bucket in order, zeros where nothing was counted."""
     shown = tuple((name, zero_if_missing(name) if one.is_count else Col(name)) for name, one in measures.items())
     by = keep("period", *(one.name for one in query.by))
-    return in_order(query, Project(on_every_period(query, grouped), (*by, *shown)))
+    return Project(on_every_period(query, grouped), (*by, *shown))
 
 
 # -- aggregates straight over events ----------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ def _milliseconds(work: Callable[[], object]) -> float:
 
 
 def bench_cold_start() -> None:
-    command = [sys.executable, "-m", "metrics_api.cli.main", "validate", "--project", str(FOLDER)]
+    command = [sys.executable, "-m", "metrics_api.cli", "validate", "--project", str(FOLDER)]
     spent = []
     for _ in range(5):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
