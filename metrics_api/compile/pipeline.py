@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
+from metrics_api.compile.comparison import with_previous
+from metrics_api.compile.groups import with_ranking, with_subtotals
 from metrics_api.compile.passes.apply_exclusion import apply_exclusion
 from metrics_api.compile.passes.expand_operators import expand_operators
 from metrics_api.compile.passes.restrict_time import restrict_time
@@ -15,7 +17,7 @@ from metrics_api.families import families
 from metrics_api.families.relations import combined, ordered
 from metrics_api.plan.fingerprint import fingerprint
 from metrics_api.plan.nodes import Plan
-from metrics_api.query.bind import BoundQuery
+from metrics_api.query.bind import BoundQuery, answer_columns
 from metrics_api.results import Column
 from metrics_api.sql.dialect import Dialect
 from metrics_api.sql.lower import lower
@@ -47,9 +49,15 @@ class Statement:
 def plan_of(query: BoundQuery) -> Plan:
     """What a question means, with no word about any engine."""
     family = families()[query.metric.type]
-    columns = family.columns(query)
-    parts = {part: ordered(query, plan, columns[part]) for part, plan in family.plan(query).items()}
-    return combined(parts, columns)
+    query = with_ranking(query, family)
+
+    def parts_of(asked: BoundQuery) -> Mapping[str, Plan]:
+        parts = family.plan(asked)
+        return parts if asked.compare is None else with_previous(asked, family, parts)
+
+    columns = answer_columns(query, family)
+    parts = with_subtotals(query, parts_of)
+    return combined({part: ordered(query, plan, columns[part]) for part, plan in parts.items()}, columns)
 
 
 def rewritten(plan: Plan, dialect: Dialect) -> Plan:
@@ -68,4 +76,4 @@ def compile_query(query: BoundQuery, dialect: Dialect) -> Statement:
         dialect,
         comment=f"metrics-api metric={query.metric.name} fingerprint={mark}",
     )
-    return Statement(text, mark, families()[query.metric.type].columns(query), plan)
+    return Statement(text, mark, answer_columns(query, families()[query.metric.type]), plan)

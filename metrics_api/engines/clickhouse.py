@@ -63,6 +63,9 @@ class ClickHouseDialect(Dialect):
     def to_date(self, at: Sql) -> Sql:
         return function("toDate32", at, text(_UTC))
 
+    def hour_of(self, at: Sql) -> Sql:
+        return function("toHour", at, text(_UTC))
+
     def trunc_hour(self, at: Sql) -> Sql:
         # The cast, because the precision is lost.
         return self.cast(function("dateTrunc", text("hour"), at, text(_UTC)), Type.TIMESTAMP)

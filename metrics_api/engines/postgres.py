@@ -28,6 +28,9 @@ class PostgresDialect(Dialect):
         Type.DECIMAL: "NUMERIC",
     }
 
+    def hour_of(self, at: Sql) -> Sql:
+        return self.cast(super().hour_of(at), Type.INTEGER)  # A numeric otherwise.
+
     def mod(self, a: Sql, b: Sql) -> Sql:
         # There is no % of double precision; a numeric holds every integer and decimal, and 15 digits of a double.
         whole, divisor = (self.cast(one, Type.DECIMAL) for one in (a, b))

@@ -112,7 +112,7 @@ def _active(query: BoundQuery, periods: Sequence[Period]) -> Plan:
     is_bucket = not spec.trailing or (query.grain is Grain.DAY and spec.window == Duration(1, "day"))
     if is_bucket and spec.at_least == 1:
         span = query.clipped(Span(periods[0].start, periods[-1].end))
-        projected = {"period": period(query, Col(AT), span), **labels(query), "entity": Col(ENTITY)}
+        projected = {"period": period(query, Col(AT), span), **labels(query, span), "entity": Col(ENTITY)}
         keys = keep("period", *by, "entity")
         people = Named("people", Aggregate(occurrences(query, spec.selection, span, projected), keys, ()))
         there = Filter(people, is_known(query, Col("entity")))
@@ -123,7 +123,7 @@ def _active(query: BoundQuery, periods: Sequence[Period]) -> Plan:
     origin = Lit(first, Type.DATE, role="first_day")
     projected = {
         "day": call("days_between", origin, local_date(query, Col(AT), span)),
-        **labels(query),
+        **labels(query, span),
         "entity": Col(ENTITY),
     }
     known = is_known(query, Col("entity"))
@@ -184,6 +184,7 @@ FAMILY = Family(
     columns=columns,
     plan=plan,
     conventions=conventions,
+    overall_is_last=True,
     check=check,
     example="""\
 monthly_actives:

@@ -26,6 +26,7 @@ from metrics_api.families.relations import (
     quantile,
     raw_label,
     scan,
+    with_others,
 )
 from metrics_api.periods import Duration
 from metrics_api.plan.expr import (
@@ -44,7 +45,7 @@ from metrics_api.plan.expr import (
 from metrics_api.plan.expr import (
     columns as columns_of,
 )
-from metrics_api.plan.nodes import Aggregate, Filter, Journey, Named, Named_, Plan, Project, Union, keep
+from metrics_api.plan.nodes import Aggregate, Filter, Journey, Named, Named_, Plan, Project, Union, keep, output
 from metrics_api.query.bind import BoundQuery
 from metrics_api.query.family import Family, Measure
 from metrics_api.results import Column
@@ -160,7 +161,12 @@ def plan(query: BoundQuery) -> Mapping[str, Plan]:
     spec: Funnel = query.metric.spec
     by = tuple(one.name for one in query.by)
     attempts = Named("attempts", journey(query))
-    totals = Named("totals", Aggregate(attempts, tuple((name, Col(_label(name))) for name in by), _totals(query)))
+    if query.ranked:
+        times = (name for name in output(attempts) if name.startswith("at_"))
+        labelled = Project(attempts, (*keep(*times), *((name, Col(_label(name))) for name in by)))
+        totals = Named("totals", Aggregate(with_others(query, labelled), keep(*by), _totals(query)))
+    else:
+        totals = Named("totals", Aggregate(attempts, tuple((name, Col(_label(name))) for name in by), _totals(query)))
     steps = [
         Project(totals, (("step", text(step.name)), ("position", integer(k)), *keep(*by), *_shown(query, k)))
         for k, step in enumerate(spec.steps, 1)
@@ -189,7 +195,7 @@ def journey(query: BoundQuery) -> Journey:
         projected: dict[str, Expr] = {"entity": Col(ENTITY), "at": Col(AT)}
         if tie:
             projected["tie"] = Col(TIE)
-        projected |= {_label(one.name): raw_label(one) for one in query.by}
+        projected |= {_label(one.name): raw_label(query, one, span) for one in query.by}
         known = is_known(query, Col(ENTITY))
         condition = all_of([query.where, known])
         read = {name for expr in (condition, *qualifying, *projected.values()) for name in columns_of(expr)}

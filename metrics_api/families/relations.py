@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
-from metrics_api.periods import Grain, Offset, Span
+from metrics_api.periods import Grain, Offset, Span, Weekday
 from metrics_api.plan.expr import (
     TRUE,
     Agg,
@@ -26,13 +26,14 @@ from metrics_api.plan.expr import (
     integer,
     text,
 )
-from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Plan, Project, Scan, Sort, Spine, Union, keep
+from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Plan, Project, Scan, Sort, Spine, Union, keep, output
 from metrics_api.query.bind import BoundQuery
+from metrics_api.query.dimension import NONE, OTHER, Clock, Dimension, bin_labels
 from metrics_api.results import PART, Column, combined_columns
 from metrics_api.semantic.model import Property, Selection, Source
 
 AT, ENTITY, EVENT, EVENT_ID, TIE, PARTITION = "_at", "_entity", "_event", "_event_id", "_tie", "_partition"
-NONE = "(none)"
+A_MONDAY = date(1900, 1, 1)
 
 
 def scan(source: Source, span: Span, needed: Iterable[str], *, entity: str = "user") -> Scan:
@@ -99,7 +100,7 @@ def occurrences(
             rows = scan(source, span, read)
             shown = (*shown, ("first_copy", TRUE))
         inputs.append(Project(Filter(rows, condition), shown))
-    return inputs[0] if len(inputs) == 1 else Union(tuple(inputs))
+    return with_others(query, inputs[0] if len(inputs) == 1 else Union(tuple(inputs)))
 
 
 def may_repeat(source: Source) -> bool:
@@ -175,13 +176,56 @@ def is_known(query: BoundQuery, entity: Expr, kind: str = "user") -> Expr:
     return call("ne", entity if types == {Type.STRING} else call("to_text", entity), text(""))
 
 
-def labels(query: BoundQuery) -> dict[str, Expr]:
-    """The breakdown columns: the property as a string, `(none)` where it is missing."""
-    return {one.name: call("coalesce", raw_label(one), text(NONE)) for one in query.by}
+def labels(query: BoundQuery, span: Span) -> dict[str, Expr]:
+    """The breakdown columns of events of a span: strings, `(none)` where the value is missing."""
+    found: dict[str, Expr] = {}
+    for one in query.by:
+        label = raw_label(query, one, span)
+        found[one.name] = label if one.clock is not None else call("coalesce", label, text(NONE))
+    return found
 
 
-def raw_label(one: Property) -> Expr:
-    return Col(one.name) if one.type is Type.STRING else call("to_text", Col(one.name), text(one.type))
+def raw_label(query: BoundQuery, one: Dimension, span: Span) -> Expr:
+    """The label of an event under a breakdown, null where the value is missing."""
+    if one.clock is Clock.HOUR_OF_DAY:
+        hour = call("hour_of", local(query, Col(AT), span))
+        return _one_of(hour, [f"{number:02}" for number in range(24)])
+    if one.clock is Clock.WEEKDAY:
+        days = call("days_between", Lit(A_MONDAY, Type.DATE), local_date(query, Col(AT), span))
+        return _one_of(call("mod", days, integer(7)), [f"{day.number + 1}: {day.capitalize()}" for day in Weekday])
+    assert one.reads is not None
+    value = Col(one.reads)
+    if one.bins:
+        number = call("finite", value) if one.type is Type.NUMBER else value
+        *inner, last = bin_labels(one.bins)
+        below = [(call("lt", number, _edge(edge)), text(label)) for edge, label in zip(one.bins, inner, strict=True)]
+        return Case((*below, (call("ge", number, _edge(one.bins[-1])), text(last))))
+    return value if one.type is Type.STRING else call("to_text", value, text(one.type))
+
+
+def _one_of(number: Expr, names: Sequence[str]) -> Expr:
+    return Case(tuple((call("eq", number, integer(n)), text(name)) for n, name in enumerate(names)))
+
+
+def _edge(edge: Decimal) -> Lit:
+    is_whole = edge == edge.to_integral_value()
+    return integer(int(edge)) if is_whole else Lit(edge, Type.DECIMAL)
+
+
+def with_others(query: BoundQuery, rows: Plan) -> Plan:
+    """The rows, with every label beyond the top ones of its breakdown as `(other)`; `(none)` stays."""
+    if not query.ranked:
+        return rows
+    names = output(rows)
+    shown: dict[str, Expr] = {name: Col(name) for name in names}
+    for name, ranked in query.ranked:
+        if name not in shown:  # A subtotal over all its values.
+            continue
+        (top,) = output(ranked)
+        rows = Join(rows, ranked, "left", on=((name, top),))
+        stays = any_of([call("not_", call("is_null", Col(top))), call("eq", Col(name), text(NONE))])
+        shown[name] = Case(((stays, Col(name)),), text(OTHER))
+    return Project(rows, tuple(shown.items()))
 
 
 # -- answers ----------------------------------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ def plan_series(query: BoundQuery) -> Mapping[str, Plan]:
     counts = Col("first_copy") if marked else None
     by_person = any(one.of.startswith(("users", "per_user")) for one in measures.values())
     projected: dict[str, Expr] = {"period": period(query, Col(AT), query.span)} if "rows" in query.parts else {}
-    projected |= labels(query)
+    projected |= labels(query, query.span)
     if by_person:
         projected["entity"] = Col(ENTITY)
     for one in measures.values():

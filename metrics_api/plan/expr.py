@@ -61,6 +61,7 @@ OPERATIONS: dict[str, str] = {
     # Time: every timestamp is naive UTC or a wall clock made of it by `add_seconds`.
     "add_seconds": "a timestamp some whole seconds later",
     "to_date": "the date of a timestamp",
+    "hour_of": "the hour of a timestamp, 0 to 23",
     "trunc_hour": "the full hour before a timestamp",
     "trunc_date": "the first day of the week (of its start), month, quarter or year of a date",
     "days_between": "days from the first date to the second",

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, TypeVar
 from metrics_api.errors import Code, Problem, QueryError, did_you_mean
 from metrics_api.periods import DAY, MICROSECOND, Calendar, Duration, Grain, Period, Span, add_months, is_timezone
 from metrics_api.plan.expr import Call, Expr, Lit, Type, Value, all_of, any_of, call, negated
+from metrics_api.plan.nodes import Plan
+from metrics_api.query.dimension import Clock, Dimension, bins_problem
 from metrics_api.query.limits import Limits
 from metrics_api.query.metric_query import (
     OPERATORS,
     AllOf,
     AnyOf,
     Between,
+    Compare,
     Comparison,
     Condition,
     Last,
@@ -27,6 +30,7 @@ from metrics_api.query.metric_query import (
     NotOf,
     Written,
 )
+from metrics_api.results import Column
 from metrics_api.semantic.expressions import ConditionError, a, compared, parse_condition, property_value
 from metrics_api.semantic.model import Metric, Property, SemanticModel
 
@@ -48,7 +52,7 @@ class BoundQuery:
     first: date
     last: date
     grain: Grain
-    by: tuple[Property, ...]
+    by: tuple[Dimension, ...]
     where: Expr | None
     measures: tuple[Measure, ...]
     parts: tuple[str, ...]
@@ -57,6 +61,10 @@ class BoundQuery:
     limit: int
     as_of: datetime
     data_through: datetime
+    subtotals: bool = False
+    compare: Compare | None = None
+    ranked: tuple[tuple[str, Plan], ...] = ()
+    """For each breakdown with a `top`: its greatest values, one column of them (set by the compiler)."""
 
     @property
     def periods(self) -> tuple[Period, ...]:
@@ -151,6 +159,8 @@ class _Binder:
             limit=self.row_limit(),
             as_of=self.as_of,
             data_through=self.as_of,
+            subtotals=query.subtotals and bool(query.by),
+            compare=self.compared(),
         )
         if not self.problems and not bound.periods:
             self.problem(f"{first} never happened in {calendar.timezone}: the zone skipped that date")
@@ -195,7 +205,7 @@ class _Binder:
             self.problem(f"a window of {self.query.within}; at most {LONGEST_WINDOW.days:,} days are looked through")
         return self.query.within
 
-    def breakdowns(self) -> tuple[Property, ...]:
+    def breakdowns(self) -> tuple[Dimension, ...]:
         by = self.query.by
         for repeated in sorted({name for name in by if by.count(name) > 1}):
             self.problem(f"`{repeated}` is asked for twice in `by`")
@@ -203,14 +213,50 @@ class _Binder:
             self.problem(
                 f"{len(by)} breakdowns; at most {self.limits.breakdowns} are answered", code=Code.LIMIT_EXCEEDED
             )
-        return tuple(found for name in by if (found := self.property(name, "break down by")))
+        tops, bins = self.tops(), self.bins()
+        found = (self.dimension(name) for name in by)
+        return tuple(
+            replace(one, top=tops.get(one.name), bins=bins.get(one.name, one.bins)) for one in found if one is not None
+        )
 
-    def property(self, name: str, verb: str) -> Property | None:
-        found = self.properties.get(name)
-        if found is None:
-            fix = did_you_mean(name, self.properties, what="properties")
-            self.problem(f"there is no property `{name}` to {verb}", fix, Code.UNKNOWN_NAME)
-        return found
+    def dimension(self, name: str) -> Dimension | None:
+        """The breakdown of that name: a property, else what the local clock says."""
+        if (of := self.properties.get(name)) is not None:
+            return Dimension(of.name, of.type, of.name, bins=of.bins, description=of.description)
+        if name in set(Clock):
+            return Dimension(name, Type.STRING, clock=Clock(name), description=Clock(name).description)
+        fix = did_you_mean(name, (*self.properties, *Clock), what="properties")
+        self.problem(f"there is no property `{name}` to break down by", fix, Code.UNKNOWN_NAME)
+        return None
+
+    def tops(self) -> dict[str, int]:
+        for name, count in self.query.top:
+            if name not in self.query.by:
+                self.problem(f"the top {count} of `{name}`, which is not a breakdown of the question", f"Add `{name}`.")
+            elif not 1 <= count <= self.limits.top:
+                self.problem(f"the top {count:,} of `{name}`; it can be 1 to {self.limits.top:,}")
+        return dict(self.query.top)
+
+    def bins(self) -> dict[str, tuple[Decimal, ...]]:
+        for name, edges in self.query.bins:
+            of = self.properties.get(name)
+            if name not in self.query.by:
+                self.problem(f"bins of `{name}`, which is not a breakdown of the question", f"Add `{name}`.")
+            elif of is not None and not of.type.is_numeric:
+                self.problem(f"bins of `{name}`, which is {a(of.type)}", "Only numbers have bins.")
+            elif len(edges) > self.limits.bins:
+                self.problem(f"{len(edges)} edges of bins; at most {self.limits.bins} are read")
+            elif wrong := bins_problem(edges):
+                self.problem(f"bins of `{name}`: {wrong}", "Give numbers that grow, such as 1, 5, 20.")
+        return dict(self.query.bins)
+
+    def compared(self) -> Compare | None:
+        if self.query.compare is not None and self.family.shape != "series":
+            self.problem(
+                f"a {self.metric.type} has no value to compare with an earlier one",
+                "Ask for both ranges by themselves.",
+            )
+        return self.query.compare
 
     def measures(self) -> tuple[Measure, ...]:
         found = []
@@ -222,6 +268,8 @@ class _Binder:
                 self.problem(f"there is no measure `{name}` on this {self.metric.type} metric", fix, Code.UNKNOWN_NAME)
             else:
                 found.append(measure)
+        if self.query.compare is not None and not any(one.name == "value" for one in found):
+            found[:0] = [value] if (value := self.family.measure(self.metric, "value")) else []
         if not found and not self.problems and self.family.shape == "series" and "overall" in self.query.parts:
             self.problem("an overall without a measure", "Ask for one, such as `value`.")
         return tuple(found)
@@ -245,7 +293,7 @@ class _Binder:
         return wanted
 
     def check_columns(self, bound: BoundQuery) -> None:
-        rows = self.family.columns(bound)[bound.parts[0]]
+        rows = answer_columns(bound, self.family)[bound.parts[0]]
         names = [column.name for column in rows]
         for clash in sorted({name for name in names if names.count(name) > 1}):
             self.problem(
@@ -307,6 +355,20 @@ class _Binder:
         if asked.op == "like" and found.type is not Type.STRING:
             raise ConditionError(f"`{found.name}` is {a(found.type)}; `like` compares strings")
         return compared(asked.op, column, values[0])
+
+
+def answer_columns(query: BoundQuery, family: Family) -> dict[str, tuple[Column, ...]]:
+    """The columns of each part of the answer: the family's, and those of a comparison."""
+    found = dict(family.columns(query))
+    if query.compare is None:
+        return found
+    for part in ("rows", "overall"):
+        if part in found:
+            value = next(one for one in found[part] if one.name == "value")
+            previous = replace(value, name="previous", nullable=True, description="The value then.")
+            change = Column("change", Type.NUMBER, nullable=True, description="Relative to `previous`.")
+            found[part] = (*found[part], previous, change)
+    return found
 
 
 def _fitting(value: Value, of: Property) -> Lit:

@@ -59,6 +59,10 @@ class Family:
     """How it counts, in words; the second argument is a question's own `within`."""
     example: str
     """A definition in YAML, read by the docs and by tests."""
+    overall_is_last: bool = False
+    """Whether `overall` is as of the last complete bucket instead of over the whole range."""
+    ranked_by: str = "value"
+    """The measure by which the top groups are found."""
     check: Callable[[BoundQuery], None] = lambda query: None
     """Refuses (QueryError) what this family cannot answer."""
 

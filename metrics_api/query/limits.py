@@ -13,5 +13,8 @@ class Limits:
     """Rows of one answer, beyond which it is cut and says `truncated`; a query may ask for up to `most_rows`."""
     most_rows: int = 50_000
     breakdowns: int = 5
+    top: int = 1_000
+    """Values of a breakdown that stand by themselves."""
+    bins: int = 100
     choices: int = 1_000
     """Values in one `in` filter."""

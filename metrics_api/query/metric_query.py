@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import TypeAlias
 
 from metrics_api.periods import Duration, Grain
@@ -64,6 +65,13 @@ Condition: TypeAlias = Comparison | AllOf | AnyOf | NotOf | Written
 OPERATORS = ("eq", "ne", "in", "not_in", "lt", "le", "gt", "ge", "is_null", "like")
 
 
+class Compare(StrEnum):
+    """What a value is compared with: `previous` is the value then, `change` is relative to it."""
+
+    PREVIOUS_PERIOD = "previous_period"
+    PREVIOUS_YEAR = "previous_year"
+
+
 @dataclass(frozen=True, slots=True)
 class MetricQuery:
     """One metric, asked. Empty fields take the project's and the family's defaults."""
@@ -83,3 +91,10 @@ class MetricQuery:
     timezone: str | None = None
     as_of: datetime | None = None
     """Answer as if it were then (naive UTC): no event after it counts."""
+    top: tuple[tuple[str, int], ...] = ()
+    """(breakdown, n): its n greatest values by themselves, the rest as `(other)`."""
+    bins: tuple[tuple[str, tuple[Decimal, ...]], ...] = ()
+    """(breakdown, edges) of numbers, instead of the defined ones."""
+    subtotals: bool = False
+    """Beside the groups, each breakdown's groups over all values of the breakdowns after it, as `(all)`."""
+    compare: Compare | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -33,6 +34,8 @@ class Property:
     label: str | None = None
     description: str | None = None
     unit: str | None = None
+    bins: tuple[Decimal, ...] = ()
+    """The edges by which its numbers are broken down."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from metrics_api.errors import Problem, QueryError, did_you_mean
@@ -13,6 +14,7 @@ from metrics_api.query.metric_query import (
     AllOf,
     AnyOf,
     Between,
+    Compare,
     Comparison,
     Condition,
     Last,
@@ -42,11 +44,17 @@ def ask(
     limit: int | None = None,
     timezone: str | None = None,
     as_of: str | datetime | None = None,
+    top: int | Mapping[str, int] | None = None,
+    bins: Mapping[str, Sequence[float | Decimal]] | None = None,
+    subtotals: bool = False,
+    compare: str | Compare | None = None,
 ) -> MetricQuery:
     """A question of loose words; raises QueryError with every word that cannot be read.
 
     `start` and `end` are inclusive local dates; `last` is a duration such as `30 days`. `where` is a short SQL
-    condition or `{"platform": {"in": ["ios"]}}`; `order` names columns, `-value` for descending.
+    condition or `{"platform": {"in": ["ios"]}}`; `order` names columns, `-value` for descending. `top` is a number for
+    the first breakdown or `{"country": 5}`, `bins` `{"minutes": [1, 5, 20]}`, `compare` `previous_period` or
+    `previous_year`.
     """
     problems: list[Problem] = []
 
@@ -78,6 +86,10 @@ def ask(
         limit=limit,
         timezone=timezone,
         as_of=read("as_of", _instant, as_of),
+        top=read("top", lambda written: _tops(written, _names(by)), top) or (),
+        bins=read("bins", _bins, bins) or (),
+        subtotals=subtotals,
+        compare=read("compare", _compare, compare),
     )
     if problems:
         raise QueryError(problems)
@@ -145,6 +157,26 @@ def _instant(written: str | datetime) -> datetime:
 
 def _duration(written: str | Duration) -> Duration:
     return written if isinstance(written, Duration) else Duration.parse(written)
+
+
+def _tops(written: int | Mapping[str, int], by: Sequence[str]) -> tuple[tuple[str, int], ...]:
+    if isinstance(written, Mapping):
+        return tuple(written.items())
+    if not by:
+        raise ValueError("the greatest of what? Give `by`")
+    return ((by[0], written),)
+
+
+def _bins(written: Mapping[str, Sequence[float | Decimal]]) -> tuple[tuple[str, tuple[Decimal, ...]], ...]:
+    return tuple((name, tuple(Decimal(str(edge)) for edge in edges)) for name, edges in written.items())
+
+
+def _compare(written: str | Compare) -> Compare:
+    try:
+        return Compare(str(written).lower())
+    except ValueError:
+        fix = did_you_mean(str(written), [one.value for one in Compare], what="comparisons")
+        raise QueryError(f"`{written}` is nothing to compare with", fix=fix) from None
 
 
 def _grain(written: str | Grain) -> Grain:

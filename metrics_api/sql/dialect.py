@@ -241,6 +241,9 @@ class Dialect:
     def to_date(self, at: Sql) -> Sql:
         return self.cast(at, Type.DATE)
 
+    def hour_of(self, at: Sql) -> Sql:
+        return exp.Extract(this=exp.Var(this="HOUR"), expression=at)
+
     def trunc_hour(self, at: Sql) -> Sql:
         return function("DATE_TRUNC", text("hour"), at)
 

@@ -326,10 +326,16 @@ class _Lowering:
             case Call(op, args):
                 return self.dialect.call(op, [self.expr(arg, bindings) for arg in args])
             case Case(branches, otherwise):
+                chosen, keys = _one_value(branches)
                 ifs = [
-                    exp.If(this=self.expr(when, bindings), true=self.expr(then, bindings)) for when, then in branches
+                    exp.If(this=self.expr(key, bindings), true=self.expr(then, bindings))
+                    for key, (_, then) in zip(keys, branches, strict=True)
                 ]
-                return exp.Case(ifs=ifs, default=None if otherwise is None else self.expr(otherwise, bindings))
+                return exp.Case(
+                    this=None if chosen is None else self.expr(chosen, bindings),
+                    ifs=ifs,
+                    default=None if otherwise is None else self.expr(otherwise, bindings),
+                )
             case Agg(op, args, where):
                 said = [self.expr(arg, bindings) for arg in args]
                 if where is None:
@@ -405,6 +411,16 @@ def _as_window(one: Agg, group: tuple[Expr, ...]) -> Over:
     # The value of the first row; where no row qualifies, that row's value is null.
     key = second if one.where is None else Case(((one.where, second),))
     return Over("first_by", (value,), group, (key,), including_current=True)
+
+
+def _one_value(branches: Sequence[tuple[Expr, Expr]]) -> tuple[Expr | None, Sequence[Expr]]:
+    """What all branches compare with a constant of their own, if they do, and what each asks: `CASE x WHEN 1 ...`."""
+    asked = [when for when, _ in branches]
+    if len(asked) > 2 and all(isinstance(one, Call) and one.op == "eq" for one in asked):
+        values = {one.args[0] for one in asked if isinstance(one, Call)}
+        if len(values) == 1:
+            return values.pop(), [one.args[1] for one in asked if isinstance(one, Call)]
+    return None, asked
 
 
 def evenly_spaced(labels: Sequence[object]) -> tuple[int, str] | None:

@@ -410,6 +410,7 @@ for seconds in (1, -1, 3600, -18_000, 19_800, 20_700, 86_400, -86_401, 2_592_000
         null_if_any(lambda a, seconds=seconds: a + timedelta(seconds=seconds)),
     )
 of_each_row("to_date", "to_date", AT, EACH_INSTANT, call("to_date", A), null_if_any(lambda a: a.date()))
+of_each_row("hour_of", "hour_of", AT, EACH_INSTANT, call("hour_of", A), null_if_any(lambda a: a.hour))
 of_each_row(
     "trunc_hour",
     "trunc_hour",

@@ -64,7 +64,7 @@ WITH steps AS (
     `at`,
     step,
     by_country,
-    CASE WHEN step = 1 THEN entry_1 WHEN step = 2 THEN entry_2 WHEN step = 3 THEN entry_3 END AS entry
+    CASE step WHEN 1 THEN entry_1 WHEN 2 THEN entry_2 WHEN 3 THEN entry_3 END AS entry
   FROM carried_3
 ), led AS (
   SELECT
