@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, get_args
 
 from pydantic import (
     BaseModel,
@@ -198,11 +198,17 @@ class Described(Definition):
     """Examples by name: events, a query and the rows to expect; run by `metrics-api test`."""
 
 
+EntityName: TypeAlias = Literal["user", "account"]
+ENTITIES: tuple[str, ...] = get_args(EntityName)
+
+
 class MetricDefinition(Described):
     """A metric. Each family has its own class, picked by `type`."""
 
     type: str
     """The family of the metric."""
+    entity: EntityName = "user"
+    """Who is counted: `user`, or `account` by the accounts of the source's identity."""
     class_: Literal["usage", "engagement"] | None = Field(default=None, alias="class")
     """An assertion, checked: `engagement` if what it counts is a value moment, else `usage`."""
 
@@ -219,11 +225,13 @@ class MetricDefinition(Described):
 
 
 __all__ = [
+    "ENTITIES",
     "Condition",
     "Definition",
     "Deprecated",
     "Described",
     "DurationField",
+    "EntityName",
     "EventName",
     "MetricDefinition",
     "MetricName",

@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
-from metrics_api.definitions.base import Definition, MetricDefinition
+from metrics_api.definitions.base import ENTITIES, Definition, MetricDefinition
+from metrics_api.definitions.entities import EntityDefinition
 from metrics_api.definitions.loader import VERSION
 from metrics_api.definitions.names import IDENTIFIER_PATTERN, LONGEST_NAME
 from metrics_api.definitions.sources import EventDefinition, ProjectDefinition, SourceDefinition
@@ -23,6 +24,7 @@ def definitions_schema(families: Mapping[str, type[MetricDefinition]]) -> Schema
     classes: list[type[Definition]] = [
         ProjectDefinition,
         SourceDefinition,
+        EntityDefinition,
         EventDefinition,
         *(families[word] for word in sorted(families)),
     ]
@@ -40,6 +42,10 @@ def definitions_schema(families: Mapping[str, type[MetricDefinition]]) -> Schema
             "version": {"const": VERSION, "description": "The version of the file format."},
             "project": ref[ProjectDefinition],
             "sources": _named(ref[SourceDefinition], "Tables and views with one row per event, by name."),
+            "entities": {
+                **_named(ref[EntityDefinition], "Users and accounts, and what is known of them."),
+                "propertyNames": {"enum": list(ENTITIES)},
+            },
             "events": _named(ref[EventDefinition], "The things people do, by name."),
             "metrics": _named(
                 {"type": "object", "required": ["type"], "oneOf": metrics},

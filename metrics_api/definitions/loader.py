@@ -11,6 +11,7 @@ from pathlib import Path as FilePath
 from typing import TypeVar
 
 from metrics_api.definitions.base import Definition, MetricDefinition
+from metrics_api.definitions.entities import EntityDefinition
 from metrics_api.definitions.names import Path, check_identifier
 from metrics_api.definitions.refusal import Refusal
 from metrics_api.definitions.sources import EventDefinition, ProjectDefinition, SourceDefinition
@@ -20,9 +21,9 @@ from metrics_api.definitions.yaml12 import Document, Plain, read_yaml
 from metrics_api.errors import DefinitionError, Problem, SourceSpan, did_you_mean
 
 VERSION = 1
-KINDS = ("sources", "events", "metrics")
+KINDS = ("sources", "entities", "events", "metrics")
 WORDS = ("version", "project", *KINDS)
-LATER_WORDS = ("entities", "cohorts", "boards", "policies", "warmups")
+LATER_WORDS = ("cohorts", "boards", "policies", "warmups")
 
 D = TypeVar("D", bound=Definition)
 
@@ -33,6 +34,7 @@ class Definitions:
 
     project: ProjectDefinition
     sources: Mapping[str, SourceDefinition]
+    entities: Mapping[str, EntityDefinition]
     events: Mapping[str, EventDefinition]
     metrics: Mapping[str, MetricDefinition]
     hash: str
@@ -217,6 +219,7 @@ class _Reading:
         """All of them once every file is read; incomplete, and not to be used, when there are problems."""
         project = self.read_project(folder, files)
         sources = self.read_all("sources", SourceDefinition)
+        entities = self.read_all("entities", EntityDefinition)
         events = self.read_all("events", EventDefinition)
         metrics = self.read_metrics()
         if project is None or self.problems:
@@ -228,9 +231,12 @@ class _Reading:
         return Definitions(
             project=project,
             sources=sources,
+            entities=entities,
             events=events,
             metrics=metrics,
-            hash=content_hash(project, {"sources": sources, "events": events, "metrics": metrics}),
+            hash=content_hash(
+                project, {"sources": sources, "entities": entities, "events": events, "metrics": metrics}
+            ),
             files=tuple(files),
             folder=folder.as_posix(),
             documents=documents,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Annotated, ClassVar, Literal, Self, TypeAlias
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias, TypeVar
 from zoneinfo import available_timezones
 
 from pydantic import (
@@ -271,6 +271,25 @@ class PropertyDefinition(Definition):
         return self.json_.partition(".")[2] if self.json_ else None
 
 
+P = TypeVar("P", bound=PropertyDefinition)
+
+
+def with_columns(properties: Mapping[str, P], field: str) -> dict[str, P]:
+    """The properties of a field, each with its `column`: the one written, that of the JSON path, or its own name."""
+    for name, one in properties.items():
+        if one.json_ and one.column:
+            raise Refusal(
+                "`column` and `json` are both given",
+                "Keep one of them; `json` begins with the column.",
+                at=(field, name, "json"),
+                on_key=True,
+            )
+    return {
+        name: one if one.column else one.model_copy(update={"column": (one.json_ or name).partition(".")[0]})
+        for name, one in properties.items()
+    }
+
+
 def _check_property_name(name: str) -> str:
     if name in RESERVED_COLUMNS:
         raise Refusal(
@@ -328,19 +347,7 @@ class SourceDefinition(Described):
     @model_validator(mode="after")
     def _know_property_columns(self) -> Self:
         """After this every property has its `column`."""
-        for name, property_ in self.properties.items():
-            if property_.json_ and property_.column:
-                raise Refusal(
-                    "`column` and `json` are both given",
-                    "Keep one of them; `json` begins with the column.",
-                    at=("properties", name, "json"),
-                    on_key=True,
-                )
-        known = {
-            name: one if one.column else one.model_copy(update={"column": (one.json_ or name).partition(".")[0]})
-            for name, one in self.properties.items()
-        }
-        object.__setattr__(self, "properties", known)
+        object.__setattr__(self, "properties", with_columns(self.properties, "properties"))
         return self
 
     @property

@@ -199,7 +199,7 @@ def journey(query: BoundQuery) -> Journey:
         known = is_known(query, Col(ENTITY))
         condition = all_of([query.where, known])
         read = {name for expr in (condition, *qualifying, *projected.values()) for name in columns_of(expr)}
-        rows: Plan = Filter(scan(source, span, read), condition)
+        rows: Plan = Filter(scan(source, span, read, entity=query.metric.entity), condition)
         if len(sources) == 1:
             conditions = qualifying
             steps_read = {name for expr in qualifying for name in columns_of(expr)}
@@ -216,7 +216,7 @@ def journey(query: BoundQuery) -> Journey:
         window_seconds=int(within.total_seconds()),
         strict=overlapping,
         tie=tie,
-        once_per_entity=spec.steps[0].selection.once_per_user,
+        once_per_entity=spec.steps[0].selection.is_once_per(query.metric.entity),
         times=bool(query.measures) and len(spec.steps) > 2,
         labels=tuple(_label(one.name) for one in query.by),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -30,37 +31,93 @@ from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Plan, Project
 from metrics_api.query.bind import BoundQuery
 from metrics_api.query.dimension import NONE, OTHER, Clock, Dimension, bin_labels
 from metrics_api.results import PART, Column, combined_columns
-from metrics_api.semantic.model import Property, Selection, Source
+from metrics_api.semantic.model import Entity, Property, Selection, Source
 
 AT, ENTITY, EVENT, EVENT_ID, TIE, PARTITION = "_at", "_entity", "_event", "_event_id", "_tie", "_partition"
 A_MONDAY = date(1900, 1, 1)
 
 
-def scan(source: Source, span: Span, needed: Iterable[str], *, entity: str = "user") -> Scan:
-    """The source's rows of a span, with the columns needed (properties, and the `_` names of this module)."""
-    physical: dict[str, Expr] = {AT: Col(source.time)}
-    special = {EVENT: source.event_name, EVENT_ID: source.event_id, TIE: source.tie_breaker}
-    wanted = set(needed) | (set(columns(source.exclude)) if source.exclude is not None else set())
+def scan(source: Source, span: Span, needed: Iterable[str], *, entity: str) -> Plan:
+    """The source's rows of a span, with the columns needed: properties, attributes, and the `_` names of this module.
+
+    `_entity` is the id of whoever is counted, its aliases resolved. The tables of ids and attributes are joined only
+    when a column needs them, and never make two rows of one.
+    """
+    wanted = (set(needed) | set(columns(source.exclude or TRUE))) - {AT}
+    attributes = [source.attributes[name] for name in sorted(wanted) if name in source.attributes]
+    kinds = {one.entity for one in attributes if one.entity} | ({entity} if ENTITY in wanted else set())
+    people = {kind: ENTITY if kind == entity else f"_{kind}" for kind in sorted(kinds)}
+    read = {name: _event_column(source, name) for name in wanted - {ENTITY} - {one.name for one in attributes}}
+    read |= {name: Col(source.identities[kind].column) for kind, name in people.items()}
+    fixed: dict[str, Expr] = {AT: Col(source.time)}
     if source.partition is not None:
-        physical[PARTITION] = Col(source.partition)
-    for name in sorted(wanted - {AT}):
-        if name == ENTITY:
-            physical[name] = Col(source.identities[entity].column)
-        elif name in special:
-            column = special[name]
-            assert column is not None, name
-            physical[name] = Col(column)
-        else:
-            physical[name] = _property_column(source.properties[name])
-    return Scan(
+        fixed[PARTITION] = Col(source.partition)
+    rows: Plan = Scan(
         source=source.name,
         table=source.table,
-        columns=tuple(physical.items()),
+        columns=(*fixed.items(), *sorted(read.items())),
         time=Col(AT),
         span=span,
         partition=Col(PARTITION) if source.partition is not None else None,
         exclude=source.exclude,
     )
+    for kind, name in people.items():
+        rows = _resolved(rows, source, kind, name)
+        rows = _described(rows, source.entities.get(kind), name, [one for one in attributes if one.entity == kind])
+    return rows
+
+
+def _resolved(rows: Plan, source: Source, kind: str, name: str) -> Plan:
+    """The rows with the id in column `name` for the one it is an alias of, where it is one.
+
+    An alias of several ids stands for the least of them; nobody's id is nobody's alias.
+    """
+    people = source.entities.get(kind)
+    if people is None or (ids := people.identity_map) is None:
+        return rows
+    told = Scan(kind, ids.table, (("_alias", Col(ids.alias)), ("_canonical", Col(ids.to))))
+    types = {source.identities[kind].type}
+    useful = Filter(told, all_of([_is_someone(Col("_alias"), types), _is_someone(Col("_canonical"), types)]))
+    once = Aggregate(useful, keep("_alias"), (("_canonical", Agg("min", (Col("_canonical"),))),))
+    joined = Join(rows, Named(f"{kind}_ids", once), "left", ((name, "_alias"),))
+    canonical = call("coalesce", Col("_canonical"), Col(name))
+    return Project(joined, tuple((one, canonical if one == name else Col(one)) for one in output(rows)))
+
+
+def _described(rows: Plan, people: Entity | None, name: str, attributes: Sequence[Property]) -> Plan:
+    """The rows with the attributes of the entity whose id is in column `name`.
+
+    Where a key has several rows each attribute is the greatest of its values, so that a row stays one.
+    """
+    if not attributes:
+        return rows
+    assert people is not None and people.attributes is not None
+    table = people.attributes
+    key = f"_{people.name}_key"
+    read = (("_key", Col(table.key)), *((one.name, _property_column(one)) for one in attributes))
+    told: Plan = Scan(people.name, table.table, tuple((key if one == "_key" else one, expr) for one, expr in read))
+    if not table.unique:
+        greatest = tuple((one.name, _greatest(one)) for one in attributes)
+        told = Named(f"{people.name}_attributes", Aggregate(told, keep(key), greatest))
+    joined = Join(rows, told, "left", ((name, key),))
+    return Project(joined, keep(*output(rows), *(one.name for one in attributes)))
+
+
+def _greatest(of: Property) -> Expr:
+    """The greatest value; of truth values, which not every engine compares, true."""
+    if of.type is not Type.BOOLEAN:
+        return Agg("max", (Col(of.name),))
+    least = Case(((Col(of.name), integer(1)), (call("not_", Col(of.name)), integer(0))))
+    return call("eq", Agg("max", (least,)), integer(1))
+
+
+def _event_column(source: Source, name: str) -> Expr:
+    special = {EVENT: source.event_name, EVENT_ID: source.event_id, TIE: source.tie_breaker}
+    if name not in special:
+        return _property_column(source.properties[name])
+    column = special[name]
+    assert column is not None, name
+    return Col(column)
 
 
 def _property_column(of: Property) -> Expr:
@@ -89,15 +146,15 @@ def occurrences(
         read = {name for expr in (condition, *projected.values()) for name in columns(expr)}
         shown = tuple(projected.items())
         if not marked:
-            rows: Plan = scan(source, span, read)
+            rows: Plan = scan(source, span, read, entity=query.metric.entity)
         elif may_repeat(source):
-            rows = _numbered_copies(source, selection, span, read)
+            rows = _numbered_copies(query, source, selection, span, read)
             shown = (
                 *shown,
                 ("first_copy", any_of([call("eq", Col("_copy"), integer(1)), call("is_null", Col(EVENT_ID))])),
             )
         else:
-            rows = scan(source, span, read)
+            rows = scan(source, span, read, entity=query.metric.entity)
             shown = (*shown, ("first_copy", TRUE))
         inputs.append(Project(Filter(rows, condition), shown))
     return with_others(query, inputs[0] if len(inputs) == 1 else Union(tuple(inputs)))
@@ -108,10 +165,10 @@ def may_repeat(source: Source) -> bool:
     return source.event_id is not None and not source.event_id_unique
 
 
-def _numbered_copies(source: Source, selection: Selection, span: Span, read: set[str]) -> Plan:
+def _numbered_copies(query: BoundQuery, source: Source, selection: Selection, span: Span, read: set[str]) -> Plan:
     """The rows, numbered in time within an event id. One id under two event names is two events."""
     names = {EVENT} if source.event_name is not None else set()
-    rows: Plan = scan(source, span, read | {EVENT_ID} | names)
+    rows = scan(source, span, read | {EVENT_ID} | names, entity=query.metric.entity)
     keys = [one.event.key for one in selection.alternatives if one.event.source is source]
     if names and None not in keys:
         rows = Filter(rows, Call("in_", (Col(EVENT), *(text(key) for key in dict.fromkeys(keys) if key is not None))))
@@ -168,12 +225,15 @@ def _shifted(at: Expr, seconds: int) -> Expr:
 # -- entities and breakdowns ------------------------------------------------------------------------------------------
 
 
-def is_known(query: BoundQuery, entity: Expr, kind: str = "user") -> Expr:
+def is_known(query: BoundQuery, entity: Expr) -> Expr:
     """Whether an entity is neither null nor empty (RULES 10)."""
-    types = {source.identities[kind].type for source in query.metric.sources}
+    return _is_someone(entity, {source.identities[query.metric.entity].type for source in query.metric.sources})
+
+
+def _is_someone(id_: Expr, types: AbstractSet[Type | None]) -> Expr:
     if types <= {Type.INTEGER, Type.NUMBER, Type.DECIMAL}:
-        return call("not_", call("is_null", entity))
-    return call("ne", entity if types == {Type.STRING} else call("to_text", entity), text(""))
+        return call("not_", call("is_null", id_))
+    return call("ne", id_ if types == {Type.STRING} else call("to_text", id_), text(""))
 
 
 def labels(query: BoundQuery, span: Span) -> dict[str, Expr]:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from metrics_api.query.family import Family, Measure
-from metrics_api.semantic.model import Metric, Property, Source
+from metrics_api.semantic.model import Metric, Property, Source, fields_of
 
 SMALL = "small"
 """The type of whole numbers that are always small: GraphQL's own Int."""
@@ -169,13 +169,8 @@ def measured_columns(fields: Sequence[Field]) -> Iterator[str]:
 @lru_cache(maxsize=1_024)
 def sources_of(sources: tuple[Source, ...]) -> Sources:
     """The sources of a metric, in order of name so that equal sets are one."""
-    first, *others = sorted(sources, key=lambda one: one.name)
-    common = tuple(
-        one
-        for one in first.properties.values()
-        if all(one.name in other.properties and other.properties[one.name].type is one.type for other in others)
-    )
-    return Sources((first.name, *(one.name for one in others)), common)
+    ordered = sorted(sources, key=lambda one: one.name)
+    return Sources(tuple(one.name for one in ordered), tuple(fields_of(ordered).values()))
 
 
 def layout_of(metric: Metric, family: Family) -> Layout:

@@ -82,6 +82,9 @@ def _clashes(claims: Iterator[_Claim]) -> Iterator[Problem]:
 
 
 def _property(of: Property, sources: Sources, definitions: Definitions | None) -> _Owner:
+    if of.entity is not None:
+        path = ("entities", of.entity, "attributes", "columns", of.written.partition(".")[2])
+        return _Owner(f"attribute `{of.written}`", definitions.key_span(*path) if definitions else None)
     where = definitions.key_span("sources", sources.names[0], "properties", of.name) if definitions else None
     return _Owner(f"property `{of.name}` of source `{sources.names[0]}`", where)
 

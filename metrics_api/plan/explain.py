@@ -45,6 +45,8 @@ def _line(plan: Plan) -> str:
     match plan:
         case Scan():
             left_out = f", without {say(plan.exclude)}" if plan.exclude else ""
+            if plan.span is None:
+                return f"read {plan.table}"
             return f"read {plan.table} from {plan.span.start} until {plan.span.end} UTC{left_out}"
         case Filter(where=where):
             return f"keep where {say(where)}"

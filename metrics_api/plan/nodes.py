@@ -20,14 +20,15 @@ Named_: TypeAlias = tuple[str, Expr]
 class Scan:
     """The rows of one table, under the source's own names. `span` bounds the time column, half-open.
 
-    `time`, `partition` and `exclude` are read by the passes, so that no family can forget them.
+    `time`, `partition` and `exclude` are read by the passes, so that no family can forget them. A table that is not of
+    events (of people, of their ids) has neither `time` nor `span`, and is read as a whole.
     """
 
     source: str
     table: str
     columns: tuple[Named_, ...]
-    time: Expr
-    span: Span
+    time: Expr | None = None
+    span: Span | None = None
     partition: Expr | None = None
     exclude: Expr | None = None
 

@@ -31,8 +31,15 @@ from metrics_api.query.metric_query import (
     Written,
 )
 from metrics_api.results import Column
-from metrics_api.semantic.expressions import ConditionError, a, compared, parse_condition, property_value
-from metrics_api.semantic.model import Metric, Property, SemanticModel
+from metrics_api.semantic.expressions import (
+    ConditionError,
+    a,
+    compared,
+    parse_condition,
+    personal_refusal,
+    property_value,
+)
+from metrics_api.semantic.model import Metric, Property, SemanticModel, fields_of, personal_of, types_of
 
 if TYPE_CHECKING:
     from metrics_api.query.family import Family, Measure
@@ -117,13 +124,8 @@ class _Binder:
         self.metric = metric
         self.family = families[metric.type]
         self.as_of = query.as_of or model.as_of or now
-        self.properties = {
-            name: one
-            for name, one in metric.sources[0].properties.items()
-            if all(
-                name in source.properties and source.properties[name].type is one.type for source in metric.sources[1:]
-            )
-        }
+        self.properties = fields_of(metric.sources)
+        self.personal = personal_of(metric.sources)
 
     def bound(self) -> BoundQuery:
         query = self.query
@@ -223,6 +225,10 @@ class _Binder:
         """The breakdown of that name: a property, else what the local clock says."""
         if (of := self.properties.get(name)) is not None:
             return Dimension(of.name, of.type, of.name, bins=of.bins, description=of.description)
+        if name in self.personal:
+            refused = personal_refusal(name)
+            self.problem(refused.message, refused.fix)
+            return None
         if name in set(Clock):
             return Dimension(name, Type.STRING, clock=Clock(name), description=Clock(name).description)
         fix = did_you_mean(name, (*self.properties, *Clock), what="properties")
@@ -315,7 +321,7 @@ class _Binder:
     def condition(self, condition: Condition) -> Expr:
         match condition:
             case Written(text):
-                return parse_condition(text, {name: one.type for name, one in self.properties.items()})
+                return parse_condition(text, types_of(self.properties), self.personal)
             case AllOf(conditions):
                 return all_of([self.condition(one) for one in conditions])
             case AnyOf(conditions):
@@ -327,6 +333,8 @@ class _Binder:
 
     def comparison(self, asked: Comparison) -> Expr:
         found = self.properties.get(asked.property)
+        if asked.property in self.personal:
+            raise personal_refusal(asked.property)
         if found is None:
             fix = did_you_mean(asked.property, self.properties, what="properties")
             raise ConditionError(f"`{asked.property}` is not a declared property", fix)

@@ -6,7 +6,7 @@ of everything that is not true. sqlglot parses; what is not listed here is refus
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -46,6 +46,14 @@ class ConditionError(ValueError):
         self.message, self.fix = message, fix
 
 
+def personal_refusal(name: str) -> ConditionError:
+    """Of a personal attribute that is to be filtered or broken down by."""
+    return ConditionError(
+        f"`{name}` is personal: this release offers it neither as a filter nor as a breakdown",
+        "Use an attribute that does not say who somebody is.",
+    )
+
+
 Typed = tuple[Expr, Type]
 LARGEST = Decimal("1.7976931348623157e308")
 
@@ -82,10 +90,13 @@ def _bare(value: Expr) -> Expr:
     return value.args[0] if isinstance(value, Call) and value.op == "finite" else value
 
 
-def parse_condition(text: str, properties: Mapping[str, Type]) -> Expr:
-    """The condition as a plan expression over the named properties; raises ConditionError."""
+def parse_condition(text: str, properties: Mapping[str, Type], personal: Collection[str] = ()) -> Expr:
+    """The condition as a plan expression over the named properties; raises ConditionError.
+
+    A name with a dot (`user.plan`) is the column with `_` in its place. What is personal is refused by its name.
+    """
     tree = _parse(text)
-    return _Reader(properties).condition(tree)
+    return _Reader(properties, personal).condition(tree)
 
 
 @lru_cache(maxsize=2_048)
@@ -106,8 +117,8 @@ def _parse(text: str) -> exp.Expr:
 
 
 class _Reader:
-    def __init__(self, properties: Mapping[str, Type]) -> None:
-        self.properties = properties
+    def __init__(self, properties: Mapping[str, Type], personal: Collection[str]) -> None:
+        self.properties, self.personal = properties, personal
         self.depth = 0
 
     def condition(self, tree: exp.Expr) -> Expr:
@@ -282,11 +293,15 @@ class _Reader:
 
     def column(self, tree: exp.Column) -> Typed:
         name = ".".join(part.name for part in tree.parts)
+        if name in self.personal:
+            raise personal_refusal(name)
         if name not in self.properties:
+            alike = [one for one in self.properties if ("." in one) == ("." in name)]
             raise ConditionError(
-                f"`{name}` is not a declared property", did_you_mean(name, self.properties, what="properties")
+                f"`{name}` is not a declared property", did_you_mean(name, alike or self.properties, what="properties")
             )
-        return property_value(name, self.properties[name]), self.properties[name]
+        type_ = self.properties[name]
+        return property_value(name.replace(".", "_"), type_), type_
 
     def function(self, tree: exp.Func) -> Typed:
         name = tree.sql_name().lower()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -25,7 +25,10 @@ class MetricClass(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A property of a source's events. With `path` it is read from a JSON column."""
+    """A property of a source's events. With `path` it is read from a JSON column.
+
+    With `entity` it is an attribute of users or accounts as of now: the attribute `plan` of users is `user_plan`.
+    """
 
     name: str
     column: str
@@ -36,6 +39,43 @@ class Property:
     unit: str | None = None
     bins: tuple[Decimal, ...] = ()
     """The edges by which its numbers are broken down."""
+    entity: str | None = None
+    personal: bool = False
+
+    @property
+    def written(self) -> str:
+        """How people may write it in a condition: `user.plan`."""
+        return self.name if self.entity is None else f"{self.entity}.{self.name.removeprefix(f'{self.entity}_')}"
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityMap:
+    """A table of aliases and the ids they stand for, followed once."""
+
+    table: str
+    alias: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attributes:
+    """A table with what is known of each entity, by the names of answers (`user_plan`)."""
+
+    table: str
+    key: str
+    unique: bool
+    properties: Mapping[str, Property]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entity:
+    """Users or accounts."""
+
+    name: str
+    identity_map: IdentityMap | None = None
+    attributes: Attributes | None = None
+    label: str | None = None
+    description: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +97,8 @@ class Source:
     event_name: str | None
     properties: Mapping[str, Property]
     identities: Mapping[str, Identity]
+    entities: Mapping[str, Entity]
+    """What is known of those who have an identity here, by the names of `identities`."""
     event_id: str | None = None
     event_id_unique: bool = False
     partition: str | None = None
@@ -67,6 +109,38 @@ class Source:
     exclude: Expr | None = None
     exclude_text: str | None = None
     description: str | None = None
+
+    @property
+    def attributes(self) -> Mapping[str, Property]:
+        """The attributes of everyone who has an identity here, personal ones too."""
+        tables = (one.attributes for one in self.entities.values())
+        return {name: one for table in tables if table for name, one in table.properties.items()}
+
+
+def fields_of(sources: Sequence[Source]) -> Mapping[str, Property]:
+    """What can be filtered and broken down by over all of these sources: properties, then attributes.
+
+    Only what all of them have with the same type, and nothing personal.
+    """
+    if not sources:
+        return {}
+    everywhere = [{**one.properties, **one.attributes} for one in sources]
+    return {
+        name: one
+        for name, one in everywhere[0].items()
+        if not one.personal and all(name in other and other[name].type is one.type for other in everywhere[1:])
+    }
+
+
+def types_of(fields: Mapping[str, Property]) -> Mapping[str, Type]:
+    """The fields as conditions name them: an attribute is `user_plan` and `user.plan`."""
+    return {name: one.type for one in fields.values() for name in (one.name, one.written)}
+
+
+def personal_of(sources: Sequence[Source]) -> frozenset[str]:
+    """The personal attributes, as conditions would name them."""
+    found = [one for source in sources for one in source.attributes.values() if one.personal]
+    return frozenset(name for one in found for name in (one.name, one.written))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,9 +176,13 @@ class Selection:
     def sources(self) -> tuple[Source, ...]:
         return tuple(dict.fromkeys(one.event.source for one in self.alternatives))
 
-    @property
-    def once_per_user(self) -> bool:
-        return len(self.alternatives) == 1 and self.alternatives[0].event.once_per_user
+    def is_once_per(self, entity: str) -> bool:
+        """Whether each of them does it at most once: promised of users, as long as no two ids become one."""
+        if entity != "user" or len(self.alternatives) != 1:
+            return False
+        event = self.alternatives[0].event
+        people = event.source.entities.get(entity)
+        return event.once_per_user and (people is None or people.identity_map is None)
 
     def overlaps(self, other: Selection) -> bool:
         """Whether one event could qualify for both, judged by source and event name alone."""
@@ -128,6 +206,8 @@ class Metric:
     sources: tuple[Source, ...]
     depends_on: tuple[str, ...]
     where: SourceSpan
+    entity: str = "user"
+    """Who is counted."""
 
     @property
     def label(self) -> str:
@@ -140,6 +220,7 @@ class SemanticModel:
 
     project: ProjectDefinition
     calendar: Calendar
+    entities: Mapping[str, Entity]
     sources: Mapping[str, Source]
     events: Mapping[str, Event]
     metrics: Mapping[str, Metric]

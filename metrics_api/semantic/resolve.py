@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from metrics_api.definitions.base import MetricDefinition, Selector
+from metrics_api.definitions.base import ENTITIES, MetricDefinition, Selector
 from metrics_api.definitions.loader import Definitions
-from metrics_api.definitions.names import Path, Reference, references
+from metrics_api.definitions.names import LONGEST_NAME, Path, Reference, references
 from metrics_api.errors import Code, DefinitionError, Problem, SourceSpan, did_you_mean
 from metrics_api.periods import Calendar
 from metrics_api.plan.expr import TRUE, Expr, Type, all_of, call, columns, text
@@ -16,14 +16,20 @@ from metrics_api.plan.expr import Col as Column
 from metrics_api.semantic.expressions import ConditionError, parse_condition
 from metrics_api.semantic.model import (
     Alternative,
+    Attributes,
+    Entity,
     Event,
     Identity,
+    IdentityMap,
     Metric,
     MetricClass,
     Property,
     Selection,
     SemanticModel,
     Source,
+    fields_of,
+    personal_of,
+    types_of,
 )
 
 EVENT_COLUMN = "_event"
@@ -64,7 +70,7 @@ class Scope:
 
     def condition(self, written: str, source: Source, *path: str | int) -> Expr | None:
         try:
-            return parse_condition(written, {name: one.type for name, one in source.properties.items()})
+            return parse_condition(written, types_of(fields_of([source])), personal_of([source]))
         except ConditionError as error:
             self.problem(error.message, *path, fix=error.fix)
             return None
@@ -83,6 +89,7 @@ class _Resolver:
         self.definitions = definitions
         self.families = families
         self.problems: list[Problem] = []
+        self.entities: dict[str, Entity] = {}
         self.sources: dict[str, Source] = {}
         self.events: dict[str, Event] = {}
         self.metrics: dict[str, Metric] = {}
@@ -90,6 +97,8 @@ class _Resolver:
 
     def model(self) -> SemanticModel:
         project = self.definitions.project
+        for name in self.definitions.entities:
+            self.add_entity(name)
         for name in self.definitions.sources:
             self.add_source(name)
         self.check_references()
@@ -107,6 +116,7 @@ class _Resolver:
         return SemanticModel(
             project=project,
             calendar=Calendar(project.timezone, project.week_start),
+            entities=self.entities,
             sources=self.sources,
             events=self.events,
             metrics={name: self.metrics[name] for name in self.definitions.metrics},
@@ -151,6 +161,61 @@ class _Resolver:
         problem = Problem(f"there is no {what} `{wanted}`", self.definitions.span(*path), fix, Code.UNKNOWN_NAME)
         self.problems.append(problem)
 
+    def add_entity(self, name: str) -> None:
+        written = self.definitions.entities[name]
+        if name not in ENTITIES:
+            where = self.definitions.key_span("entities", name)
+            fix = did_you_mean(name, ENTITIES, what="entities")
+            self.problems.append(Problem(f"there is no entity `{name}`", where, fix, Code.UNKNOWN_NAME))
+            return
+        ids, about = written.identity_map, written.attributes
+        properties: dict[str, Property] = {}
+        for key, one in about.columns.items() if about else ():
+            full = f"{name}_{key}"
+            if len(full) > LONGEST_NAME:
+                self.problems.append(
+                    Problem(
+                        f"the attribute is `{full}` in answers, which is {len(full)} characters long; names have at "
+                        f"most {LONGEST_NAME}",
+                        self.definitions.key_span("entities", name, "attributes", "columns", key),
+                        "Shorten it, and say `column:`.",
+                    )
+                )
+            properties[full] = Property(
+                name=full,
+                column=one.column,
+                type=Type(one.type),
+                path=one.json_path,
+                label=one.label,
+                description=one.description,
+                unit=one.unit,
+                entity=name,
+                personal=one.personal,
+            )
+        self.entities[name] = Entity(
+            name=name,
+            identity_map=IdentityMap(ids.table, ids.from_, ids.to) if ids else None,
+            attributes=Attributes(about.table, about.key.column, about.key.unique, properties) if about else None,
+            label=written.label,
+            description=written.description,
+        )
+
+    def check_clashes(self, source: str, properties: Mapping[str, Property], entities: Iterable[Entity]) -> None:
+        """No property may be called as an attribute is in answers."""
+        for entity in entities:
+            for name in entity.attributes.properties if entity.attributes else ():
+                if name in properties:
+                    key = name.removeprefix(f"{entity.name}_")
+                    there = self.definitions.key_span("entities", entity.name, "attributes", "columns", key)
+                    self.problems.append(
+                        Problem(
+                            f"property `{name}` of source `{source}` is called as the attribute `{key}` of "
+                            f"{entity.name}s is in answers ({there})",
+                            self.definitions.key_span("sources", source, "properties", name),
+                            f"Rename one of them: `event_{name}: {{type: ..., column: {name}}}`.",
+                        )
+                    )
+
     def add_source(self, name: str) -> None:
         written = self.definitions.sources[name]
         if written.time.timezone not in ("UTC", None):
@@ -161,14 +226,6 @@ class _Resolver:
                     "This release reads UTC times: convert the column in a view.",
                 )
             )
-        if "user" not in written.identity:
-            self.problems.append(
-                Problem(
-                    f"source `{name}` does not say who the user is; this release counts users",
-                    self.definitions.span("sources", name, "identity"),
-                    "Write `identity: {user: COLUMN}`.",
-                )
-            )
         properties = {
             key: Property(key, one.column or key, Type(one.type), one.json_path, one.label, one.description, one.unit)
             for key, one in written.properties.items()
@@ -177,6 +234,8 @@ class _Resolver:
             entity: Identity(entity, one.column, Type(one.type) if one.type else None)
             for entity, one in written.identity.items()
         }
+        entities = {entity: self.entities[entity] for entity in identities if entity in self.entities}
+        self.check_clashes(name, properties, entities.values())
         exclude = None
         rule = self.definitions.project.exclude
         if rule is not None:
@@ -192,6 +251,7 @@ class _Resolver:
             event_name=written.event_name,
             properties=properties,
             identities=identities,
+            entities=entities,
             event_id=written.event_id.column if written.event_id else None,
             event_id_unique=bool(written.event_id and written.event_id.unique),
             partition=written.partition.column if written.partition else None,
@@ -254,6 +314,8 @@ class _Resolver:
         engaged = family.is_engagement(spec)
         self.check_class(name, definition, engaged=engaged)
         selections = family.selections(spec)
+        sources = tuple(dict.fromkeys(source for one in selections for source in one.sources))
+        self.check_entity(name, definition, sources)
         if definition.type == "value_moment":
             alternatives = tuple(one for selection in selections for one in selection.alternatives)
             self.moments[name] = Selection(name, alternatives, is_value_moment=True)
@@ -263,10 +325,31 @@ class _Resolver:
             definition=definition,
             spec=spec,
             metric_class=MetricClass.ENGAGEMENT if engaged else MetricClass.USAGE,
-            sources=tuple(dict.fromkeys(source for one in selections for source in one.sources)),
+            sources=sources,
             depends_on=tuple(dict.fromkeys(found for _, found in wanted)),
             where=self.definitions.key_span("metrics", name),
+            entity=definition.entity,
         )
+
+    def check_entity(self, name: str, definition: MetricDefinition, sources: Iterable[Source]) -> None:
+        """Each source of a metric must say who did it."""
+        wanted = definition.entity
+        is_written = "entity" in definition.model_fields_set
+        where = (
+            self.definitions.span("metrics", name, "entity")
+            if is_written
+            else self.definitions.key_span("metrics", name)
+        )
+        for source in sources:
+            if wanted not in source.identities:
+                (other,) = source.identities
+                self.problems.append(
+                    Problem(
+                        f"`{name}` counts {wanted}s, and source `{source.name}` does not say who the {wanted} is",
+                        where,
+                        f"Write `identity: {{{wanted}: COLUMN}}` at the source, or `entity: {other}` here.",
+                    )
+                )
 
     def check_class(self, name: str, definition: MetricDefinition, *, engaged: bool) -> None:
         derived = "engagement" if engaged else "usage"

@@ -189,7 +189,7 @@ class _Lowering:
 
     def join(self, plan: Join) -> _Select:
         left, right = self.select(plan.left), self.select(plan.right)
-        if not left.is_open or (left.where and plan.kind != "inner") or not self.is_plain(left):
+        if not left.is_open or (left.where and plan.kind not in ("inner", "left")) or not self.is_plain(left):
             left = self.wrapped(left, output(plan.left))
         if right.where or right.joins or not right.is_open or not self.is_plain(right):
             right = self.wrapped(right, output(plan.right))

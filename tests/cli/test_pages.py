@@ -13,6 +13,13 @@ import pytest
 
 from metrics_api.compile.pipeline import passes
 from metrics_api.compile.strategies import Abilities, active_days, journey
+from metrics_api.definitions.entities import (
+    AttributeDefinition,
+    AttributesDefinition,
+    EntityDefinition,
+    IdentityMapDefinition,
+    KeyColumn,
+)
 from metrics_api.definitions.names import bare
 from metrics_api.definitions.sources import EventDefinition, ProjectDefinition, PropertyDefinition, SourceDefinition
 from metrics_api.engines import engines
@@ -85,6 +92,11 @@ def test_links_lead_somewhere(file: str) -> None:
         SourceDefinition,
         EventDefinition,
         PropertyDefinition,
+        EntityDefinition,
+        AttributesDefinition,
+        AttributeDefinition,
+        KeyColumn,
+        IdentityMapDefinition,
         *(family.definition for family in families().values()),
     ],
     ids=lambda one: one.__name__,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -61,7 +63,9 @@ events:
   share: {{source: events}}
   open: {{source: events}}
   click: {{source: events}}
+  sign_up: {{source: events, once_per_user: true}}
   anything: {{source: events, name: any}}
+{entities}
 metrics:
 {metrics}
 """
@@ -77,9 +81,19 @@ class KnownThrough(Project):
 
 
 def project_over(
-    world: World, metrics: str, *, source: str = "", project: str = "", identity: str = "user_id"
+    world: World,
+    metrics: str,
+    *,
+    source: str = "",
+    project: str = "",
+    identity: str = "user_id",
+    entities: str = "",
+    tables: Mapping[str, str] | None = None,
 ) -> KnownThrough:
-    """A project with these metrics over the world's events, in DuckDB."""
+    """A project with these metrics over the world's events, in DuckDB. `tables` are further ones, as `table_of` reads.
+
+    `entities` is the whole block.
+    """
     text = SOURCE.format(
         timezone=world.timezone,
         week_start=list(Weekday)[world.week_start].value,
@@ -87,12 +101,27 @@ def project_over(
         source=_indented(source, 4),
         project=_indented(project, 2),
         identity=identity,
+        entities=f"entities:\n{_indented(entities, 2)}" if entities else "",
     )
     model, definitions = _model(text)
     asked = KnownThrough(model, definitions, Path(), clock=lambda: world.data_through)
     asked.through = world.data_through
     asked._warehouse = _warehouse(world)
+    for name, rows in (tables or {}).items():
+        for statement in table_of(name, rows):
+            _connection().execute(statement)
     return asked
+
+
+def table_of(name: str, written: str) -> Iterator[str]:
+    """The statements that make a table of lines; the first has its columns, as `id` or `level:INTEGER`; `-` is null."""
+    header, *rows = [shlex.split(line) for line in written.strip().splitlines()]
+    columns = [(column, type_ or "VARCHAR") for column, _, type_ in (one.partition(":") for one in header)]
+    yield f"DROP TABLE IF EXISTS {name}"
+    yield f"CREATE TABLE {name} ({', '.join(f'{column} {type_}' for column, type_ in columns)})"
+    for row in rows:
+        values = ["NULL" if value == "-" else "'{}'".format(value.replace("'", "''")) for value in row]
+        yield f"INSERT INTO {name} VALUES ({', '.join(values)})"
 
 
 def _indented(text: str, by: int) -> str:

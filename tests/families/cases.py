@@ -4,6 +4,7 @@ metrics:                       # as in any project; `project:` and `source:` add
   watched: {type: usage, event: watch}
 events: |                      # name, user (`-` none, `''` empty), UTC time, properties
   watch  ann  2026-01-05T09:00  minutes=5 country=DE
+entities: {user: {...}}         # if any; `tables:` holds further tables, as `asking.table_of` reads them
 data_through: 2026-01-07T00:00
 cases:
   counts_by_day:
@@ -74,6 +75,9 @@ def found(case: Case, header: list[str]) -> list[list[str]]:
         yaml.safe_dump(setting["metrics"], sort_keys=False),
         source=yaml.safe_dump(setting.get("source", {}), sort_keys=False).replace("{}", ""),
         project=yaml.safe_dump(more, sort_keys=False).replace("{}", ""),
+        entities=yaml.safe_dump(setting.get("entities", {}), sort_keys=False).replace("{}", "").strip(),
+        tables=setting.get("tables"),
+        identity=setting.get("identity", "user_id"),
     )
     words = dict(case.question)
     answer = project.answer(ask(words.pop("metric"), **words))

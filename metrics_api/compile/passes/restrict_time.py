@@ -21,7 +21,7 @@ def restrict_time(plan: Plan) -> Plan:
     """
 
     def rule(node: Plan) -> Plan:
-        if not isinstance(node, Scan):
+        if not isinstance(node, Scan) or node.span is None or node.time is None:
             return node
         start, end = node.span.start, node.span.end
         bounds = [
