@@ -7,7 +7,9 @@ import typer
 
 from metrics_api.cli.options import (
     AsOf,
+    Bins,
     By,
+    Compare,
     ExcludeCurrent,
     From,
     Grain,
@@ -17,8 +19,10 @@ from metrics_api.cli.options import (
     Order,
     Overall,
     ProjectFolder,
+    Subtotals,
     TimeZone,
     To,
+    Top,
     WarehouseName,
     Where,
     Within,
@@ -61,6 +65,10 @@ def explain(
     where: Where = None,
     measures: Measures = None,
     overall: Overall = False,
+    top: Top = None,
+    bins: Bins = None,
+    subtotals: Subtotals = False,
+    compare: Compare = None,
     within: Within = None,
     order: Order = None,
     limit: Limit = None,
@@ -74,6 +82,7 @@ def explain(
     words = question(
         start=start, end=end, last=last, exclude_current=exclude_current, grain=grain, by=by, where=where,
         measures=measures, overall=overall, within=within, order=order, limit=limit, timezone=timezone, as_of=as_of,
+        top=top, bins=bins, subtotals=subtotals, compare=compare,
     )  # fmt: skip
     from metrics_api.cli.project_folder import open_project
 

@@ -1,5 +1,6 @@
 """The options that several commands share."""
 
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
 
@@ -72,6 +73,32 @@ Overall = Annotated[
     bool,
     typer.Option("--overall", help="One answer for the whole range instead of one a bucket.", rich_help_panel=SHAPE),
 ]
+Top = Annotated[
+    int | None,
+    typer.Option(
+        "--top",
+        help="Only so many values of the first breakdown, the rest as (other).",
+        rich_help_panel=SHAPE,
+        show_default=False,
+    ),
+]
+Bins = Annotated[
+    list[str] | None,
+    typer.Option("--bins", help="A number in bins: minutes=1,5,20.", rich_help_panel=SHAPE, show_default=False),
+]
+Subtotals = Annotated[
+    bool,
+    typer.Option("--subtotals", help="Also groups over all values of later breakdowns.", rich_help_panel=SHAPE),
+]
+Compare = Annotated[
+    str | None,
+    typer.Option(
+        "--compare",
+        help="Beside each value that of previous_period or previous_year.",
+        rich_help_panel=SHAPE,
+        show_default=False,
+    ),
+]
 Within = Annotated[
     str | None, typer.Option("--within", help="A funnel's window, instead of its own: 7 days.", rich_help_panel=SHAPE)
 ]
@@ -98,6 +125,10 @@ def question(
     limit: int | None,
     timezone: str | None,
     as_of: str | None,
+    top: int | None = None,
+    bins: list[str] | None = None,
+    subtotals: bool = False,
+    compare: str | None = None,
 ) -> dict[str, object]:
     """The options as the words of `serving.asking.ask`."""
     return {
@@ -115,4 +146,17 @@ def question(
         "limit": limit,
         "timezone": timezone,
         "as_of": as_of,
+        "top": top,
+        "bins": dict(map(_bins, bins or ())),
+        "subtotals": subtotals,
+        "compare": compare,
     }
+
+
+def _bins(written: str) -> tuple[str, list[Decimal]]:
+    """`minutes=1,5,20` as the breakdown and its edges."""
+    name, _, edges = written.partition("=")
+    try:
+        return name.strip(), [Decimal(edge.strip()) for edge in edges.split(",")]
+    except InvalidOperation:
+        raise typer.BadParameter(f"`{written}`: write it as minutes=1,5,20", param_hint="--bins") from None

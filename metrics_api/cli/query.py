@@ -8,7 +8,9 @@ import typer
 
 from metrics_api.cli.options import (
     AsOf,
+    Bins,
     By,
+    Compare,
     ExcludeCurrent,
     From,
     Grain,
@@ -18,8 +20,10 @@ from metrics_api.cli.options import (
     Order,
     Overall,
     ProjectFolder,
+    Subtotals,
     TimeZone,
     To,
+    Top,
     WarehouseName,
     Where,
     Within,
@@ -58,6 +62,10 @@ def query(
     where: Where = None,
     measures: Measures = None,
     overall: Overall = False,
+    top: Top = None,
+    bins: Bins = None,
+    subtotals: Subtotals = False,
+    compare: Compare = None,
     within: Within = None,
     order: Order = None,
     limit: Limit = None,
@@ -75,6 +83,7 @@ def query(
     words = question(
         start=start, end=end, last=last, exclude_current=exclude_current, grain=grain, by=by, where=where,
         measures=measures, overall=overall, within=within, order=order, limit=limit, timezone=timezone, as_of=as_of,
+        top=top, bins=bins, subtotals=subtotals, compare=compare,
     )  # fmt: skip
     from metrics_api.cli.project_folder import open_project
     from metrics_api.cli.written import write

@@ -45,6 +45,12 @@ class DurationUnit(enum.Enum):
     YEAR = "year"
 
 
+@strawberry.enum(description="The earlier range that values are compared with.")
+class Compare(enum.Enum):
+    PREVIOUS_PERIOD = strawberry.enum_value("previous_period", description="As many buckets before, place by place.")
+    PREVIOUS_YEAR = strawberry.enum_value("previous_year", description="The same dates; for weeks, 52 weeks before.")
+
+
 @strawberry.enum(description="The direction of an order.")
 class Direction(enum.Enum):
     ASC = "asc"
@@ -182,9 +188,28 @@ def filter_type(sources: Sources) -> Any:
 
 
 def dimension_type(sources: Sources) -> Any:
-    """The properties to break down by."""
-    return _enum(
-        sources.dimension_type, "What to break down by.", [(one.name, described(one)) for one in sources.properties]
+    """The properties to break down by, and what the local clock says."""
+    return _enum(sources.dimension_type, "What to break down by.", list(sources.dimensions))
+
+
+def top_type(sources: Sources, dimension: Any) -> Any:
+    """How many values of a breakdown stand by themselves."""
+    fields = [_required("by", dimension), _required("n", int, "How many; all others are one group, `(other)`.")]
+    return _input(sources.top_type, fields, "The greatest values of a breakdown, by the metric's value in the range.")
+
+
+def bins_type(sources: Sources, dimension: Any) -> Any:
+    """The edges of a breakdown by a number."""
+    fields = [_required("by", dimension), _required("edges", listed(float), "In order: [1, 5] makes three bins.")]
+    return _input(sources.bins_type, fields, "A number in bins: below the first edge, from each to below the next.")
+
+
+def _required(name: str, of: Any, description: str | None = None) -> StrawberryField:
+    return StrawberryField(
+        python_name=name,
+        graphql_name=name,
+        type_annotation=StrawberryAnnotation(of, namespace={}),
+        description=description,
     )
 
 
@@ -192,9 +217,7 @@ def order_type(layout: Layout) -> Any:
     """A column to order by, and the direction."""
     columns = _enum(layout.order_by_type, "The columns to order by.", [(name, "") for name in layout.sortable])
     fields = [
-        StrawberryField(
-            python_name="by", graphql_name="by", type_annotation=StrawberryAnnotation(columns, namespace={})
-        ),
+        _required("by", columns),
         StrawberryField(
             python_name="direction",
             graphql_name="direction",
@@ -214,12 +237,15 @@ def _enum(name: str, description: str, values: list[tuple[str, str]]) -> Any:
 
 __all__ = [
     "PYTHON_NAME",
+    "Compare",
     "Direction",
     "DurationInput",
     "Grain",
     "TimeInput",
+    "bins_type",
     "dimension_type",
     "filter_type",
     "listed",
     "order_type",
+    "top_type",
 ]

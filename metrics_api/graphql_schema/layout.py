@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeAlias
 
+from metrics_api.query.dimension import Clock
 from metrics_api.query.family import Family, Measure
 from metrics_api.semantic.model import Metric, Property, Source, fields_of
 
@@ -56,6 +57,8 @@ class Cell:
     """Never null."""
     is_breakdown: bool = False
     """There only if asked for in `by`; then never null."""
+    is_compared: bool = False
+    """There only if asked for by `compare`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,13 @@ class Sources:
     properties: tuple[Property, ...]
 
     @property
+    def dimensions(self) -> tuple[tuple[str, str], ...]:
+        """What there is to break down by, each with its description: the properties, and the local clock."""
+        own = tuple((one.name, described(one)) for one in self.properties)
+        named = {name for name, _ in own}
+        return (*own, *((one.value, one.description) for one in Clock if one.value not in named))
+
+    @property
     def base(self) -> str:
         return "And".join(pascal(name) for name in self.names)
 
@@ -95,6 +105,14 @@ class Sources:
     @property
     def filter_type(self) -> str:
         return f"{self.base}Filter"
+
+    @property
+    def top_type(self) -> str:
+        return f"{self.base}Top"
+
+    @property
+    def bins_type(self) -> str:
+        return f"{self.base}Bins"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,25 +126,32 @@ class Layout:
     keys: tuple[Cell, ...]
     breakdowns: tuple[Cell, ...]
     measures: tuple[Field, ...]
+    compared: tuple[Cell, ...] = ()
     flags: tuple[Cell, ...] = ()
 
     @property
     def row(self) -> tuple[Field, ...]:
-        return (*self.keys, *self.breakdowns, *self.measures, *self.flags)
+        return (*self.keys, *self.breakdowns, *self.measures, *self.compared, *self.flags)
+
+    @property
+    def whole(self) -> tuple[Field, ...]:
+        """The whole range."""
+        return (*self.measures, *self.compared)
 
     @property
     def grouped(self) -> tuple[Field, ...]:
-        """A row of the whole range."""
-        return (*self.breakdowns, *self.measures)
+        """The whole range, for one group."""
+        return (*self.breakdowns, *self.whole)
 
     @property
     def sortable(self) -> tuple[str, ...]:
         """The columns that rows can be ordered by."""
-        return (*(one.column for one in (*self.keys, *self.breakdowns)), *measured_columns(self.measures))
+        named = (one.column for one in (*self.keys, *self.breakdowns, *self.compared))
+        return (*named, *measured_columns(self.measures))
 
     def is_measure(self, column: str) -> bool:
         """Whether a column is there only because it was asked for."""
-        return not any(column == one.column for one in (*self.keys, *self.breakdowns, *self.flags))
+        return not any(column == one.column for one in (*self.keys, *self.breakdowns, *self.compared, *self.flags))
 
     @property
     def result_type(self) -> str:
@@ -195,6 +220,7 @@ def series_layout(metric: Metric, family: Family) -> Layout:
         keys=(Cell("period", "period", PERIOD, "The start of the bucket.", required=True),),
         breakdowns=_breakdowns(sources),
         measures=measure_fields(metric, family, sources),
+        compared=_compared(offered),
         flags=(
             Cell("complete", "complete", "boolean", "Whether the data reaches the bucket's end.", required=True),
             Cell("provisional", "provisional", "boolean", "Whether late events may still change it.", required=True),
@@ -239,8 +265,23 @@ def funnel_layout(metric: Metric, family: Family) -> Layout:
 
 def _breakdowns(sources: Sources) -> tuple[Cell, ...]:
     return tuple(
-        Cell(camel(one.name), one.name, "string", described(one, "Null unless `by` asks for it."), is_breakdown=True)
-        for one in sources.properties
+        Cell(camel(name), name, "string", f"{words} Null unless `by` asks for it.".lstrip(), is_breakdown=True)
+        for name, words in sources.dimensions
+    )
+
+
+def _compared(offered: Mapping[str, Measure]) -> tuple[Cell, ...]:
+    if "value" not in offered:
+        return ()
+    return (
+        Cell("previous", "previous", str(offered["value"].type), "`value` then, if `compare` asks.", is_compared=True),
+        Cell(
+            "change",
+            "change",
+            "number",
+            "From `previous` to `value`, relative to it: 0.1 is a tenth more. Null while incomplete, and from 0.",
+            is_compared=True,
+        ),
     )
 
 

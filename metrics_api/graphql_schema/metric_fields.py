@@ -14,7 +14,7 @@ from strawberry.types.info import Info
 
 from metrics_api.families import families
 from metrics_api.graphql_schema.context import RequestContext
-from metrics_api.graphql_schema.inputs import DurationInput, Grain, TimeInput, listed
+from metrics_api.graphql_schema.inputs import Compare, DurationInput, Grain, TimeInput, listed
 from metrics_api.graphql_schema.layout import Layout, camel
 from metrics_api.graphql_schema.object_types import ObjectTypes, not_constructed
 from metrics_api.graphql_schema.question import question
@@ -89,12 +89,18 @@ class MetricFields:
         ]
         if not is_funnel:
             asked.append(("grain", "grain", Grain, "The size of a bucket; a day when absent."))
+        by = listed(self.types.dimension(layout.sources))
+        top, bins = listed(self.types.top(layout.sources)), listed(self.types.bins(layout.sources))
+        asked.append(("by", "by", by, "What to break down by."))
         if layout.sources.properties:
-            by = listed(self.types.dimension(layout.sources))
-            asked += [
-                ("by", "by", by, "What to break down by."),
-                ("where", "where", self.types.filter(layout.sources), "Which events count."),
-            ]
+            asked.append(("where", "where", self.types.filter(layout.sources), "Which events count."))
+        asked += [
+            ("top", "top", top, "Only the greatest values of a breakdown by themselves."),
+            ("bins", "bins", bins, "Numbers to break down by, in bins instead of one by one."),
+            ("subtotals", "subtotals", bool, "Also each breakdown's groups over all those after it, as `(all)`."),
+        ]
+        if layout.compared:
+            asked.append(("compare", "compare", Compare, "Fills `previous` and `change`."))
         if is_funnel:
             asked.append(("within", "within", DurationInput, "The conversion window, instead of the defined one."))
         asked += [

@@ -24,8 +24,8 @@ OWN_TYPES = frozenset((
     "DurationUnit", "Grain", "Direction", "StringFilter", "NumberFilter", "IntegerFilter", "DecimalFilter",
     "BooleanFilter", "DateFilter", "DateTimeFilter", "Catalog", "CatalogMetric", "CatalogMeasure", "CatalogDimension",
     "CatalogSource", "CatalogProperty", "CatalogDependency", "CatalogDeprecation", "CatalogFreshness",
-    "CatalogProject", "MetricClass", "MetricFormat", "ValueType", "DependencyKind", "Weekday", "Date", "DateTime",
-    "BigInt", "Decimal", "Period", "String", "Int", "Float", "Boolean", "ID", "Mutation", "Subscription",
+    "CatalogProject", "Compare", "MetricClass", "MetricFormat", "ValueType", "DependencyKind", "Weekday", "Date",
+    "DateTime", "BigInt", "Decimal", "Period", "String", "Int", "Float", "Boolean", "ID", "Mutation", "Subscription",
 ))
 # fmt: on
 
@@ -91,15 +91,17 @@ def _property(of: Property, sources: Sources, definitions: Definitions | None) -
 
 def _field_claims(layout: Layout, definitions: Definitions | None) -> Iterator[_Claim]:
     own = _Owner(f"a field of every answer ({layout.row_type})")
-    for one in (*layout.keys, *layout.measures, *layout.flags):
+    for one in (*layout.keys, *layout.measures, *layout.compared, *layout.flags):
         yield one.name, one, own
-    for cell, of in zip(layout.breakdowns, layout.sources.properties, strict=True):
-        yield cell.name, cell, _property(of, layout.sources, definitions)
+    properties = {of.name: of for of in layout.sources.properties}
+    for cell in layout.breakdowns:
+        of = properties.get(cell.column)
+        yield cell.name, cell, _property(of, layout.sources, definitions) if of else own
 
 
 def _order_claims(layout: Layout, definitions: Definitions | None) -> Iterator[_Claim]:
     own = _Owner(f"a column of every answer ({layout.row_type})")
-    for cell in layout.keys:
+    for cell in (*layout.keys, *layout.compared):
         yield cell.column.upper(), "key", own
     for column in measured_columns(layout.measures):
         yield column.upper(), "measure", own
@@ -124,7 +126,8 @@ def _type_claims(metrics: list[Metric], layouts: list[Layout]) -> Iterator[_Clai
             f"a type of metric `{metric.name}` over {' and '.join(f'`{one}`' for one in layout.sources.names)}",
             metric.where,
         )
-        for name in (layout.sources.dimension_type, layout.sources.filter_type):
+        of_sources = layout.sources
+        for name in (of_sources.dimension_type, of_sources.filter_type, of_sources.top_type, of_sources.bins_type):
             yield name, (name, layout.sources), owner
         own = (layout.result_type, layout.row_type, layout.columns_type, layout.overall_type, layout.group_type)
         for name in (*own, layout.order_type, layout.order_by_type):

@@ -14,7 +14,15 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 from strawberry.types.info import Info
 
-from metrics_api.graphql_schema.inputs import PYTHON_NAME, dimension_type, filter_type, listed, order_type
+from metrics_api.graphql_schema.inputs import (
+    PYTHON_NAME,
+    bins_type,
+    dimension_type,
+    filter_type,
+    listed,
+    order_type,
+    top_type,
+)
 from metrics_api.graphql_schema.layout import PERIOD, SMALL, Cell, Field, Group, Layout, Sources
 from metrics_api.graphql_schema.scalars import BigInt, Period
 from metrics_api.graphql_schema.selection import percentile
@@ -111,6 +119,12 @@ class ObjectTypes:
     def dimension(self, sources: Sources) -> Any:
         return self.once(sources.dimension_type, lambda: dimension_type(sources))
 
+    def top(self, sources: Sources) -> Any:
+        return self.once(sources.top_type, lambda: top_type(sources, self.dimension(sources)))
+
+    def bins(self, sources: Sources) -> Any:
+        return self.once(sources.bins_type, lambda: bins_type(sources, self.dimension(sources)))
+
     def filter(self, sources: Sources) -> Any:
         return self.once(sources.filter_type, lambda: filter_type(sources))
 
@@ -149,8 +163,8 @@ class ObjectTypes:
 
 def _list_type(cell: Cell) -> Any:
     of = _SCALARS[cell.type]
-    if cell.is_breakdown:
-        return listed(of) | None
+    if cell.is_breakdown or cell.is_compared:
+        return listed(of if cell.is_breakdown else of | None) | None
     return listed(of) if cell.required else listed(of | None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from strawberry import UNSET
@@ -24,6 +25,7 @@ from metrics_api.query.metric_query import (
     NotOf,
     TimeRange,
 )
+from metrics_api.query.metric_query import Compare as CoreCompare
 
 LONGEST = 999_999
 
@@ -45,6 +47,10 @@ def question(
         limit=asked.get("limit"),
         timezone=asked.get("timezone"),
         as_of=asked.get("as_of"),
+        top=tuple((one.by.value, one.n) for one in asked.get("top", ())),
+        bins=tuple((one.by.value, tuple(Decimal(str(edge)) for edge in one.edges)) for one in asked.get("bins", ())),
+        subtotals=asked.get("subtotals", False),
+        compare=CoreCompare(asked["compare"].value) if "compare" in asked else None,
     )
 
 

@@ -9,7 +9,7 @@ from graphql_schema.asking import ask, streaming
 from metrics_api.families import families
 from metrics_api.graphql_schema.layout import Cell, Field, Layout, layout_of
 from metrics_api.graphql_schema.names import public_metrics
-from metrics_api.query.metric_query import Between, MetricQuery
+from metrics_api.query.metric_query import Between, Compare, MetricQuery
 
 METRICS = [one.name for one in public_metrics(streaming()[0].model)]
 SERIES = [name for name in METRICS if families()[streaming()[0].model.metrics[name].type].shape == "series"]
@@ -63,11 +63,23 @@ def close(listed: list[dict[str, Any]]) -> list[Any]:
     ]
 
 
-def core(metric: str, fields: tuple[Field, ...], *, by: tuple[str, ...] = (), parts: tuple[str, ...] = ()) -> Any:
+def core(
+    metric: str,
+    fields: tuple[Field, ...],
+    *,
+    by: tuple[str, ...] = (),
+    parts: tuple[str, ...] = (),
+    compare: Compare | None = None,
+) -> Any:
     project = streaming()[0]
     measures = tuple(name for name in flat(nothing(fields), fields) if layout(metric).is_measure(name))
     query = MetricQuery(
-        metric, time=Between(date(2025, 10, 20), date(2025, 11, 2)), by=by, measures=measures, parts=parts
+        metric,
+        time=Between(date(2025, 10, 20), date(2025, 11, 2)),
+        by=by,
+        measures=measures,
+        parts=parts,
+        compare=compare,
     )
     return project.answer(query)
 
@@ -79,12 +91,13 @@ def nothing(fields: tuple[Field, ...]) -> dict[str, Any]:
 @pytest.mark.parametrize("metric", SERIES)
 def test_every_column_of_every_series(metric: str) -> None:
     shape = layout(metric)
-    every, measured, grouped = selection(shape.row), selection(shape.measures), selection(shape.grouped)
+    every, measured, grouped = selection(shape.row), selection(shape.whole), selection(shape.grouped)
     answer = ask(
-        f"{{ metrics {{ {field_of(metric)}({TIME}, by: [PLATFORM]) {{ rows {{ {every} }} columns {{ {every} }} "
+    grouped_by_platform = {"by": ("platform",), "parts": ("rows", "overall"), "compare": Compare.PREVIOUS_PERIOD}
+    expected = core(metric, shape.row, **grouped_by_platform)
         f"overall {{ {measured} }} overallBy {{ {grouped} }} info {{ rowCount truncated }} }} }} }}"
     ).metrics[field_of(metric)]
-    expected = core(metric, shape.row, by=("platform",), parts=("rows", "overall"))
+    expected = core(metric, shape.row, by=("platform",), parts=("rows", "overall"), compare=Compare.PREVIOUS_PERIOD)
     unasked = {one.column: None for one in shape.breakdowns if one.column != "platform"}
     expected_rows = rows(expected.parts["rows"])
     assert [flat(row, shape.row) for row in answer["rows"]] == close([row | unasked for row in expected_rows])
@@ -98,8 +111,8 @@ def test_every_column_of_every_series(metric: str) -> None:
     assert [flat(row, shape.grouped) for row in answer["overallBy"]] == close(
         [row | unasked for row in rows(expected.parts["overall"])]
     )
-    (overall,) = rows(core(metric, shape.measures, parts=("overall",)).parts["overall"])
-    assert [flat(answer["overall"], shape.measures)] == close([overall])
+    (overall,) = rows(core(metric, shape.whole, parts=("overall",), compare=Compare.PREVIOUS_PERIOD).parts["overall"])
+    assert [flat(answer["overall"], shape.whole)] == close([overall])
     assert answer["info"] == {"rowCount": 56, "truncated": False}
 
 
@@ -122,7 +135,8 @@ def test_the_columns_of_an_answer_have_fields() -> None:
     for name in METRICS:
         shape = layout(name)
         part = families()[project.model.metrics[name].type].parts[0]
-        answered = set(core(name, shape.row, by=("platform",)).parts[part].column_names)
+        compare = Compare.PREVIOUS_PERIOD if shape.compared else None
+        answered = set(core(name, shape.row, by=("platform",), compare=compare).parts[part].column_names)
         assert answered == set(flat(nothing(shape.row), shape.row)) - {
             one.column for one in shape.breakdowns if one.column != "platform"
         }

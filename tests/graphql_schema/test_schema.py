@@ -143,7 +143,8 @@ metrics:
   path: {type: funnel, steps: {one: {event: e}, two: {event: e}}}
 """
     read = read_sdl(print_sdl(build_schema(project_of(text, tmp_path).model)))
-    assert "by" not in read.type_map["Metrics"].fields["things"].args
+    assert "where" not in read.type_map["Metrics"].fields["things"].args
+    assert list(read.type_map["EventsDimension"].values) == ["HOUR_OF_DAY", "WEEKDAY"]
     assert validate_schema(read) == []
 
 
@@ -162,7 +163,7 @@ metrics:
   path: {type: funnel, steps: {app: {event: on_app}, web: {event: on_web}}}
 """
     read = read_sdl(print_sdl(build_schema(project_of(text, tmp_path).model)))
-    assert list(read.type_map["AppAndWebDimension"].values) == ["PLAN"]
+    assert list(read.type_map["AppAndWebDimension"].values) == ["PLAN", "HOUR_OF_DAY", "WEEKDAY"]
     fields = read.type_map["Metrics"].fields
     assert str(fields["both"].args["by"].type) == str(fields["path"].args["by"].type) == "[AppAndWebDimension!]"
 

@@ -16,7 +16,7 @@ from metrics_api.graphql_schema.inputs import listed
 from metrics_api.graphql_schema.layout import Layout
 from metrics_api.graphql_schema.object_types import AnswerInfo, ObjectTypes, output_field
 from metrics_api.graphql_schema.selection import Document, Nodes, Selected
-from metrics_api.query.metric_query import MetricQuery
+from metrics_api.query.metric_query import Compare, MetricQuery
 from metrics_api.results import Answer
 
 
@@ -29,7 +29,7 @@ def series_type(layout: Layout, types: ObjectTypes) -> Any:
         output_field("columns", "columns", columns, "The same, a list for each column: for charts and data frames."),
     ]
     if "overall" in layout.parts:
-        overall = types.row(layout.overall_type, layout.measures, "The range as a whole.")
+        overall = types.row(layout.overall_type, layout.whole, "The range as a whole.")
         group = types.row(layout.group_type, layout.grouped, "The range as a whole, for one group.")
         fields += [
             output_field(
@@ -66,7 +66,7 @@ class _Wanted:
         return cls(
             rows=selected("rows", layout.row),
             columns=selected("columns", layout.row),
-            overall=selected("overall", layout.measures),
+            overall=selected("overall", layout.whole),
             overall_by=selected("overallBy", layout.grouped),
             info="info" in asked,
         )
@@ -100,13 +100,25 @@ def _questions(query: MetricQuery, layout: Layout, wanted: _Wanted) -> tuple[Met
     whole = None
     if wanted.overall and query.by:
         measures = _measures([wanted.overall], (), layout)
-        whole = replace(query, by=(), order=(), limit=None, parts=("overall",), measures=measures)
+        whole = replace(
+            query, by=(), top=(), bins=(), subtotals=False, order=(), limit=None, parts=("overall",), measures=measures,
+            compare=_compare(query, [wanted.overall], (), layout),
+        )  # fmt: skip
     if not parts:
         return None, whole
     keys = {one.column for one in layout.keys}
     order = tuple(one for one in query.order if "rows" in parts or one[0] not in keys)
-    main = replace(query, parts=tuple(parts), order=order, measures=_measures(by_group, order, layout))
+    compare = _compare(query, by_group, order, layout)
+    main = replace(query, parts=tuple(parts), order=order, measures=_measures(by_group, order, layout), compare=compare)
     return main, whole
+
+
+def _compare(
+    query: MetricQuery, selections: Sequence[Selected], order: Sequence[tuple[str, bool]], layout: Layout
+) -> Compare | None:
+    """What to compare with, if anything of a comparison is selected."""
+    named = {name for one in selections for name in one.columns} | {name for name, _ in order}
+    return query.compare if any(one.column in named for one in layout.compared) else None
 
 
 def _measures(selections: Sequence[Selected], order: Sequence[tuple[str, bool]], layout: Layout) -> tuple[str, ...]:
@@ -132,6 +144,6 @@ def _shaped(layout: Layout, wanted: _Wanted, by_group: Answer | None, whole: Ans
         shaped["overall_by"] = rows_of(columns_of(table, layout.grouped, wanted.overall_by, zone), table.num_rows)
     if whole is not None and wanted.overall is not None:
         table = whole.parts["overall"]
-        found = rows_of(columns_of(table, layout.measures, wanted.overall, zone), table.num_rows)
+        found = rows_of(columns_of(table, layout.whole, wanted.overall, zone), table.num_rows)
         shaped["overall"] = found[0] if found else None
     return shaped
