@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
 from metrics_api.errors import Problem, QueryError, did_you_mean
@@ -168,7 +168,14 @@ def _tops(written: int | Mapping[str, int], by: Sequence[str]) -> tuple[tuple[st
 
 
 def _bins(written: Mapping[str, Sequence[float | Decimal]]) -> tuple[tuple[str, tuple[Decimal, ...]], ...]:
-    return tuple((name, tuple(Decimal(str(edge)) for edge in edges)) for name, edges in written.items())
+    return tuple((name, tuple(map(_number, edges))) for name, edges in written.items())
+
+
+def _number(written: float | Decimal) -> Decimal:
+    try:
+        return Decimal(str(written))
+    except InvalidOperation:
+        raise ValueError(f"`{written}` is not a number") from None
 
 
 def _compare(written: str | Compare) -> Compare:

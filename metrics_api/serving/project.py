@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from metrics_api.compile.comparison import earlier_dates
 from metrics_api.compile.pipeline import Statement, compile_query, plan_of
 from metrics_api.compile.project import load_model
 from metrics_api.definitions.loader import Definitions
@@ -161,7 +162,22 @@ class Project:
         zone = f"Days of {bound.calendar.timezone}; weeks start on {bound.calendar.week_start.capitalize()}."
         left_out = {source.exclude_text for source in bound.metric.sources if source.exclude_text}
         excluded = tuple(f"Left out: events with {text}." for text in sorted(left_out))
-        return (zone, *excluded, *families()[bound.metric.type].conventions(bound.metric, bound.within))
+        rest = tuple(
+            f"`{one.name}`: the {one.top} greatest of the range; all others are `(other)`, counted together."
+            for one in bound.by
+            if one.top is not None
+        )
+        earlier: tuple[str, ...] = ()
+        if bound.compare is not None:
+            first, last = earlier_dates(bound)
+            earlier = (f"Compared with {first} to {last}, bucket by bucket.",)
+        return (
+            zone,
+            *excluded,
+            *rest,
+            *earlier,
+            *families()[bound.metric.type].conventions(bound.metric, bound.within),
+        )
 
     # -- the way there ------------------------------------------------------------------------------------------------
 

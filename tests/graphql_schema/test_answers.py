@@ -93,11 +93,12 @@ def test_every_column_of_every_series(metric: str) -> None:
     shape = layout(metric)
     every, measured, grouped = selection(shape.row), selection(shape.whole), selection(shape.grouped)
     answer = ask(
-    grouped_by_platform = {"by": ("platform",), "parts": ("rows", "overall"), "compare": Compare.PREVIOUS_PERIOD}
-    expected = core(metric, shape.row, **grouped_by_platform)
+        f"{{ metrics {{ {field_of(metric)}({TIME}, by: [PLATFORM], compare: PREVIOUS_PERIOD) {{ "
+        f"rows {{ {every} }} columns {{ {every} }} "
         f"overall {{ {measured} }} overallBy {{ {grouped} }} info {{ rowCount truncated }} }} }} }}"
     ).metrics[field_of(metric)]
-    expected = core(metric, shape.row, by=("platform",), parts=("rows", "overall"), compare=Compare.PREVIOUS_PERIOD)
+    compare = Compare.PREVIOUS_PERIOD
+    expected = core(metric, shape.row, by=("platform",), parts=("rows", "overall"), compare=compare)
     unasked = {one.column: None for one in shape.breakdowns if one.column != "platform"}
     expected_rows = rows(expected.parts["rows"])
     assert [flat(row, shape.row) for row in answer["rows"]] == close([row | unasked for row in expected_rows])
