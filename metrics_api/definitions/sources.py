@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from metrics_api.definitions.base import Condition, Definition, Described, DurationField, Text
+from metrics_api.definitions.bins import Edges
 from metrics_api.definitions.names import (
     IDENTIFIER_PATTERN,
     LONGEST_NAME,
@@ -256,6 +257,8 @@ class PropertyDefinition(Definition):
     """A JSON column and the path of the value in it, such as `payload.feature`; instead of `column`."""
     unit: Text | None = None
     """What its numbers count, such as minutes or EUR."""
+    bins: Edges | None = None
+    """The edges by which its numbers are broken down: `[1, 5, 20]` makes four groups."""
     label: Text | None = None
     """The name shown to people."""
     description: Text | None = None
@@ -283,6 +286,10 @@ def with_columns(properties: Mapping[str, P], field: str) -> dict[str, P]:
                 "Keep one of them; `json` begins with the column.",
                 at=(field, name, "json"),
                 on_key=True,
+            )
+        if one.bins and one.type not in ("integer", "number", "decimal"):
+            raise Refusal(
+                f"a {one.type} has no bins", "Only numbers are in bins.", at=(field, name, "bins"), on_key=True
             )
     return {
         name: one if one.column else one.model_copy(update={"column": (one.json_ or name).partition(".")[0]})

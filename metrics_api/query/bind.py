@@ -11,11 +11,12 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
+from metrics_api.definitions.bins import bins_problem
 from metrics_api.errors import Code, Problem, QueryError, did_you_mean
 from metrics_api.periods import DAY, MICROSECOND, Calendar, Duration, Grain, Period, Span, add_months, is_timezone
 from metrics_api.plan.expr import Call, Expr, Lit, Type, Value, all_of, any_of, call, negated
 from metrics_api.plan.nodes import Plan
-from metrics_api.query.dimension import Clock, Dimension, bins_problem
+from metrics_api.query.dimension import Clock, Dimension
 from metrics_api.query.limits import Limits
 from metrics_api.query.metric_query import (
     OPERATORS,
@@ -125,6 +126,8 @@ class _Binder:
         self.family = families[metric.type]
         self.as_of = query.as_of or model.as_of or now
         self.properties = fields_of(metric.sources)
+        self.by_written = {one.written: one for one in self.properties.values()}
+        self.query = _by_one_name(query, self.by_written)
         self.personal = personal_of(metric.sources)
 
     def bound(self) -> BoundQuery:
@@ -216,7 +219,7 @@ class _Binder:
                 f"{len(by)} breakdowns; at most {self.limits.breakdowns} are answered", code=Code.LIMIT_EXCEEDED
             )
         tops, bins = self.tops(), self.bins()
-        found = (self.dimension(name) for name in by)
+        found = [self.dimension(name) for name in by]
         return tuple(
             replace(one, top=tops.get(one.name), bins=bins.get(one.name, one.bins)) for one in found if one is not None
         )
@@ -363,6 +366,17 @@ class _Binder:
         if asked.op == "like" and found.type is not Type.STRING:
             raise ConditionError(f"`{found.name}` is {a(found.type)}; `like` compares strings")
         return compared(asked.op, column, values[0])
+
+
+def _by_one_name(query: MetricQuery, fields: Mapping[str, Property]) -> MetricQuery:
+    """The question with every attribute by the name it has in answers: `user.plan` is `user_plan`."""
+    names = {written: one.name for written, one in fields.items()}
+
+    def named(pairs: tuple[tuple[str, T], ...]) -> tuple[tuple[str, T], ...]:
+        return tuple((names.get(name, name), other) for name, other in pairs)
+
+    by = tuple(names.get(name, name) for name in query.by)
+    return replace(query, by=by, top=named(query.top), bins=named(query.bins), order=named(query.order))
 
 
 def answer_columns(query: BoundQuery, family: Family) -> dict[str, tuple[Column, ...]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from metrics_api.definitions.bins import plain
 from metrics_api.plan.expr import Type
 
 NONE = "(none)"
@@ -51,25 +52,8 @@ def bin_labels(edges: tuple[Decimal, ...]) -> tuple[str, ...]:
     >>> bin_labels((Decimal(1), Decimal("2.50")))
     ('1: below 1', '2: 1 to below 2.5', '3: 2.5 or more')
     """
-    shown = [_plain(edge) for edge in edges]
+    shown = [plain(edge) for edge in edges]
     inner = [f"{low} to below {high}" for low, high in itertools.pairwise(shown)]
     words = [f"below {shown[0]}", *inner, f"{shown[-1]} or more"]
     width = len(str(len(words)))
     return tuple(f"{number:0{width}}: {one}" for number, one in enumerate(words, 1))
-
-
-def _plain(edge: Decimal) -> str:
-    digits = format(edge, "f")
-    return digits.rstrip("0").rstrip(".") if "." in digits else digits
-
-
-def bins_problem(edges: tuple[Decimal, ...]) -> str | None:
-    """What is wrong with the edges of bins; None when nothing is."""
-    if not edges:
-        return "no edges"
-    if any(not edge.is_finite() for edge in edges):
-        return "an edge that is not a number"
-    for low, high in itertools.pairwise(edges):
-        if low >= high:
-            return f"{_plain(low)} before {_plain(high)}: edges grow"
-    return None

@@ -189,6 +189,7 @@ class _Resolver:
                 label=one.label,
                 description=one.description,
                 unit=one.unit,
+                bins=one.bins or (),
                 entity=name,
                 personal=one.personal,
             )
@@ -227,7 +228,16 @@ class _Resolver:
                 )
             )
         properties = {
-            key: Property(key, one.column or key, Type(one.type), one.json_path, one.label, one.description, one.unit)
+            key: Property(
+                key,
+                one.column or key,
+                Type(one.type),
+                one.json_path,
+                one.label,
+                one.description,
+                one.unit,
+                one.bins or (),
+            )
             for key, one in written.properties.items()
         }
         identities: dict[str, Identity] = {
