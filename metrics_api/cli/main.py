@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from metrics_api import __version__
-from metrics_api.cli import demo, explain, query, schema, serve, validate
+from metrics_api.cli import demo, explain, query, schema, serve, test, validate
 from metrics_api.cli.program import Program
 
 EPILOG = """\
@@ -18,7 +18,7 @@ Begin with:
 Exit codes:
 
   0    well
-  1    the definitions or the question are wrong, or a generated file is stale
+  1    the definitions or the question are wrong, a test failed, or a generated file is stale
   2    the command was not understood, or what it asks for is refused
   3    the warehouse failed
   4    something unexpected
@@ -54,6 +54,7 @@ def before_any_command(
 
 app.command(epilog=validate.EXAMPLES)(validate.validate)
 app.command(epilog=schema.EXAMPLES)(schema.schema)
+app.command("test", epilog=test.EXAMPLES)(test.run_metric_tests)
 app.command(epilog=explain.EXAMPLES)(explain.explain)
 app.command(epilog=query.EXAMPLES)(query.query)
 app.command(epilog=serve.EXAMPLES)(serve.serve)

@@ -19,7 +19,7 @@ class ExitCode(IntEnum):
 
     OK = 0
     WRONG = 1
-    """The definitions or the question are wrong, or a generated file is stale."""
+    """The definitions or the question are wrong, a test failed, or a generated file is stale."""
     USAGE = 2
     WAREHOUSE = 3
     INTERNAL = 4

@@ -57,6 +57,7 @@ def validate(
         name, counts = model.project.name, _counts(model, definitions)
         families = Counter(one.type for one in model.metrics.values())
         problems = [*_unknown_engines(definitions), *name_problems(model, definitions)]
+        problems += _wrong_tests(model, definitions)
         if warehouse is not None and not problems:
             problems = _missing(model, definitions, folder, warehouse)
     except DefinitionError as error:
@@ -98,6 +99,15 @@ def _unknown_engines(definitions: "Definitions") -> Iterator[Problem]:
                 definitions.span("project", "warehouses", name, "type"),
                 did_you_mean(warehouse.type, engines(), what="engines"),
             )
+
+
+def _wrong_tests(model: "SemanticModel", definitions: "Definitions") -> list[Problem]:
+    """What the tests beside the metrics name and there is not; nothing is run."""
+    if not any(one.tests for one in definitions.metrics.values()):
+        return []
+    from metrics_api.serving.testing import prepared_tests
+
+    return prepared_tests(model, definitions)[1]
 
 
 def _missing(model: "SemanticModel", definitions: "Definitions", folder: Path, warehouse: str) -> list[Problem]:

@@ -11,6 +11,7 @@ from metrics_api.compile.comparison import with_previous
 from metrics_api.compile.groups import with_ranking, with_subtotals
 from metrics_api.compile.passes.apply_exclusion import apply_exclusion
 from metrics_api.compile.passes.expand_operators import expand_operators
+from metrics_api.compile.passes.inline_rows import inline_rows
 from metrics_api.compile.passes.restrict_time import restrict_time
 from metrics_api.compile.strategies import Abilities
 from metrics_api.families import families
@@ -19,6 +20,7 @@ from metrics_api.plan.fingerprint import fingerprint
 from metrics_api.plan.nodes import Plan
 from metrics_api.query.bind import BoundQuery, answer_columns
 from metrics_api.results import Column
+from metrics_api.semantic.examples import Rows
 from metrics_api.sql.dialect import Dialect
 from metrics_api.sql.lower import lower
 from metrics_api.sql.render import render
@@ -60,19 +62,22 @@ def plan_of(query: BoundQuery) -> Plan:
     return combined({part: ordered(query, plan, columns[part]) for part, plan in parts.items()}, columns)
 
 
-def rewritten(plan: Plan, dialect: Dialect) -> Plan:
+def rewritten(plan: Plan, dialect: Dialect, tables: Mapping[str, Rows] | None = None) -> Plan:
     """The plan after all passes: relational nodes only."""
     for one in passes(Abilities(bitmap_days=dialect.bitmap_days, has_asof=dialect.has_asof)):
         plan = one(plan)
-    return plan
+    return plan if tables is None else inline_rows(plan, tables)
 
 
-def compile_query(query: BoundQuery, dialect: Dialect) -> Statement:
-    """The statement that answers a question on an engine. Raises UnsupportedByEngine, and nothing else."""
+def compile_query(query: BoundQuery, dialect: Dialect, tables: Mapping[str, Rows] | None = None) -> Statement:
+    """The statement that answers a question on an engine. Raises UnsupportedByEngine, and nothing else.
+
+    With `tables` (all that are read) it holds their rows itself, and asks the warehouse for none.
+    """
     plan = plan_of(query)
     mark = fingerprint(plan)
     text = render(
-        lower(rewritten(plan, dialect), dialect),
+        lower(rewritten(plan, dialect, tables), dialect),
         dialect,
         comment=f"metrics-api metric={query.metric.name} fingerprint={mark}",
     )

@@ -21,7 +21,8 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from metrics_api.definitions.names import EventName, MetricName, MomentName
+from metrics_api.definitions.dates import InstantField
+from metrics_api.definitions.names import EventName, Identifier, MetricName, MomentName
 from metrics_api.definitions.refusal import Refusal
 from metrics_api.periods import Duration
 
@@ -194,8 +195,27 @@ class Described(Definition):
     """Set when it should no longer be used: the reason, and what replaces it."""
     visibility: Literal["public", "internal"] = "public"
     """`internal` definitions serve others and are not offered by themselves."""
-    tests: Mapping[str, Any] = Field(default_factory=dict)
-    """Examples by name: events, a query and the rows to expect; run by `metrics-api test`."""
+
+
+class ExampleDefinition(Definition):
+    """Events, a question about them, and the rows to expect; run by `metrics-api test`."""
+
+    description: Text | None = None
+    """What it shows."""
+    events: str
+    """A line per event: `watched_video  ann  2026-01-05 09:00  minutes=5`. `-` is nobody; times are UTC."""
+    query: Mapping[str, Any] = Field(default_factory=dict)
+    """The question: `from`, `to`, `grain`, `by`, `where`, `measures` ...; without a range the days of the events."""
+    part: Text | None = None
+    """The part of the answer that is looked at, such as `overall`; its rows, or a funnel's steps, unless said."""
+    data_through: InstantField | None = None
+    """How far the data reaches; long after the events unless said."""
+    expect: str | tuple[Mapping[str, Any], ...] | Mapping[str, Any]
+    """The rows: a table of words, a list of rows, or the columns of the only row. Only named columns are compared."""
+
+    @classmethod
+    def noun(cls) -> str:
+        return "a test"
 
 
 EntityName: TypeAlias = Literal["user", "account"]
@@ -211,6 +231,8 @@ class MetricDefinition(Described):
     """Who is counted: `user`, or `account` by the accounts of the source's identity."""
     class_: Literal["usage", "engagement"] | None = Field(default=None, alias="class")
     """An assertion, checked: `engagement` if what it counts is a value moment, else `usage`."""
+    tests: Mapping[Identifier, ExampleDefinition] = Field(default_factory=dict)
+    """Examples by name: events, a query and the rows to expect; run by `metrics-api test`."""
 
     @classmethod
     def metric_type(cls) -> str:
@@ -233,6 +255,7 @@ __all__ = [
     "DurationField",
     "EntityName",
     "EventName",
+    "ExampleDefinition",
     "MetricDefinition",
     "MetricName",
     "MomentName",

@@ -56,6 +56,11 @@ class Definitions:
         document = self._document(path)
         return document.key_span(*path) if document else SourceSpan(self.folder)
 
+    def span_inside(self, path: Path, line: int, column: int) -> SourceSpan:
+        """Where a line and column (from 1) of a text stand that is written as a block; else where the text begins."""
+        document = self._document(path)
+        return document.span_inside(path, line, column) if document else SourceSpan(self.folder)
+
     def _document(self, path: Path) -> Document | None:
         return self.documents.get(path[:1] if path[:1] == ("project",) else path[:2])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Annotated, ClassVar, Literal, Self, TypeAlias, TypeVar
 from zoneinfo import available_timezones
@@ -13,14 +12,12 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    PlainSerializer,
-    PlainValidator,
-    WithJsonSchema,
     model_validator,
 )
 
 from metrics_api.definitions.base import Condition, Definition, Described, DurationField, Text
 from metrics_api.definitions.bins import Edges
+from metrics_api.definitions.dates import DateField, InstantField
 from metrics_api.definitions.names import (
     IDENTIFIER_PATTERN,
     LONGEST_NAME,
@@ -91,48 +88,6 @@ def _check_table(name: str) -> str:
 
 
 TableName = Annotated[str, AfterValidator(_check_table), Field(json_schema_extra={"pattern": TABLE_PATTERN})]
-
-
-def _text(written: object) -> str:
-    """A text as it is; anything else is no date: `20260131` would be a number of seconds to some."""
-    return written if isinstance(written, str) else ""
-
-
-def _parse_date(written: object) -> date:
-    if isinstance(written, date) and not isinstance(written, datetime):
-        return written
-    try:
-        return date.fromisoformat(_text(written))
-    except ValueError:
-        raise Refusal(f"expected a date, found `{written}`", "Write year, month and day: `2026-01-31`.") from None
-
-
-DateField = Annotated[
-    date,
-    PlainValidator(_parse_date),
-    PlainSerializer(date.isoformat, return_type=str),
-    WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-01-31"]}),
-]
-
-
-def _parse_instant(written: object) -> datetime:
-    """Naive UTC; a text without an offset is UTC already, a date its first instant."""
-    try:
-        instant = written if isinstance(written, datetime) else datetime.fromisoformat(_text(written))
-        return instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
-    except (ValueError, OverflowError):
-        raise Refusal(
-            f"expected an instant, found `{written}`",
-            "Write a date or `2026-01-31T12:00:00Z`; without a zone it is UTC.",
-        ) from None
-
-
-InstantField = Annotated[
-    datetime,
-    PlainValidator(_parse_instant),
-    PlainSerializer(datetime.isoformat, return_type=str),
-    WithJsonSchema({"type": "string", "examples": ["2026-01-31", "2026-01-31T12:00:00Z"]}),
-]
 
 
 class ProjectDefinition(Definition):

@@ -78,6 +78,8 @@ class Document:
     problems: tuple[Problem, ...] = ()
     """Faults that leave the rest legible, such as a key written twice; only if asked to keep going."""
     root: yaml.Node | None = field(default=None, repr=False, compare=False)
+    text: str = field(default="", repr=False, compare=False)
+    """The file as it is, for places inside of texts."""
 
     def span(self, *path: str | int) -> SourceSpan:
         """Where the value at a path begins, or the nearest value around it that was written."""
@@ -87,6 +89,15 @@ class Document:
         """Where the key of a path stands; for list items and unwritten paths the nearest value around it."""
         key, value = self._nearest(path)
         return self._at(key or value)
+
+    def span_inside(self, path: Path, line: int, column: int) -> SourceSpan:
+        """Where a line and column (from 1) of the text at a path stand; other than in a block: where it begins."""
+        node = self._nearest(path)[1]
+        if not isinstance(node, yaml.ScalarNode) or node.style != "|":
+            return self._at(node)
+        number = node.start_mark.line + line  # A block begins on the line below its mark.
+        said, written = node.value.split("\n")[line - 1], self.text.splitlines()[number]
+        return SourceSpan(self.file, number + 1, len(written) - len(said) + column)
 
     def has(self, *path: str | int) -> bool:
         """Whether exactly this path was written."""
@@ -196,7 +207,7 @@ def parse_yaml(text: str, file: str, *, keep_going: bool = False) -> Document:
     data = reading.plain(root, 0)
     if reading.problems and not (keep_going and reading.is_whole):
         raise DefinitionError(reading.problems)
-    return Document(file, data, reading.has_nulls, "${" in text, tuple(reading.problems), root)
+    return Document(file, data, reading.has_nulls, "${" in text, tuple(reading.problems), root, text)
 
 
 _MANY_BLOCKS = re.compile(r"^[ \t?:-]{500}", re.MULTILINE)

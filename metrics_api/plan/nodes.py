@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Literal, TypeAlias
 
 from metrics_api.periods import Span
-from metrics_api.plan.expr import Col, Expr, Type
+from metrics_api.plan.expr import Col, Expr, Type, Value
 
 Named_: TypeAlias = tuple[str, Expr]
 
@@ -83,10 +83,10 @@ class Union:
 
 @dataclass(frozen=True, slots=True)
 class Spine:
-    """Constant rows: the buckets of a range, with whatever a bucket needs to know."""
+    """Constant rows: the buckets of a range, with whatever a bucket needs to know; or the events of a test."""
 
     columns: tuple[tuple[str, Type], ...]
-    rows: tuple[tuple[date | datetime | int | str, ...], ...]
+    rows: tuple[tuple[Value, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)

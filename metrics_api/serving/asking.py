@@ -100,8 +100,10 @@ def condition(written: str | Mapping[str, Any] | Condition) -> Condition:
     """A filter of SQL text or of nested mappings: properties to operators, `and`, `or` (lists) and `not`."""
     if isinstance(written, str):
         return Written(written)
-    if not isinstance(written, Mapping):
+    if isinstance(written, Comparison | AllOf | AnyOf | NotOf | Written):
         return written
+    if not isinstance(written, Mapping):
+        raise QueryError(f"where: `{written}` is not a condition", fix="Write a text such as `minutes >= 3`.")
     parts: list[Condition] = []
     for key, value in written.items():
         if key in ("and", "or"):

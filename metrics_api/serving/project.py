@@ -192,9 +192,12 @@ class Project:
         # Of the clock a plan knows no more than the range's dates and how far the data reaches.
         key = (query, bound.first, bound.last, bound.data_through)
         if (statement := self._statements.get(key)) is None:
-            statement = compile_query(bound, self._engine.dialect)
+            statement = self._statement(bound)
             self._statements.put(key, statement)
         return bound, statement
+
+    def _statement(self, bound: BoundQuery) -> Statement:
+        return compile_query(bound, self._engine.dialect)
 
     def _run(self, sql: str, bound: BoundQuery) -> pa.Table:
         warehouse = self.warehouse()

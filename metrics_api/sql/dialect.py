@@ -373,6 +373,10 @@ class Dialect:
             exp.Tuple(expressions=[self.literal(value, type_) for value, (_, type_) in zip(row, columns, strict=True)])
             for row in rows
         ]
+        # The first row says the types: `5.0` alone would be a decimal of two digits.
+        for place, (_, type_) in enumerate(columns):
+            if type_ in (Type.NUMBER, Type.DECIMAL) and rows[0][place] is not None:
+                tuples[0].expressions[place] = self.cast(tuples[0].expressions[place], type_)
         names = [self.identifier(name) for name, _ in columns]
         return exp.Values(expressions=tuples, alias=exp.TableAlias(this=self.identifier(alias), columns=names))
 

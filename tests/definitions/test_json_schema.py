@@ -67,7 +67,7 @@ GOOD = {
             format: number
             deprecated: {reason: Counts robots.}
             visibility: internal
-            tests: {one: {events: "...", expect: [1]}}
+            tests: {one: {events: "...", query: {grain: week}, expect: [{value: 1}]}}
         """,
 }
 
@@ -95,6 +95,8 @@ BAD = {
     "identity": "sources: {a: {table: t, time: t, identity: {users: u}}}",
     "nobody": "sources: {a: {table: t, time: t, identity: {}}}",
     "json": "sources: {a: {table: t, time: t, identity: {user: u}, properties: {f: {type: string, json: payload}}}}",
+    "test": "metrics: {a: {type: usage, event: e, tests: {one: {expect: {value: 1}}}}}",
+    "rows of a test": "metrics: {a: {type: usage, event: e, tests: {one: {events: '', expect: [1]}}}}",
     "engine": "project: {name: x, warehouses: {demo: {path: a}}}",
     "week": "project: {name: x, week_start: mon}",
 }

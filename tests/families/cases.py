@@ -16,10 +16,9 @@ cases:
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +26,13 @@ import yaml
 
 from families.asking import project_over
 from families.oracles.world import Event, World
+from metrics_api.definitions.examples import EventLine, Unreadable, read_events, read_table, read_value
 from metrics_api.definitions.yaml12 import parse_yaml
 from metrics_api.periods import Weekday
 from metrics_api.serving.asking import ask
+from metrics_api.serving.expectations import spell
 
-NUMBERS = {"minutes": float, "level": int, "order_number": int}
+TYPES = {"minutes": "number", "level": "integer", "flag": "boolean", "sequence": "integer"}
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ def cases_below(folder: Path) -> Iterator[Case]:
 
 
 def expected(case: Case) -> tuple[list[str], list[list[str]]]:
-    header, *rows = [shlex.split(line) for line in case.expect.strip().splitlines()]
-    return header, rows
+    table = read_table(case.expect)
+    return [word.text for word in table.header], [[word.text for word in row] for row in table.rows]
 
 
 def found(case: Case, header: list[str]) -> list[list[str]]:
@@ -64,7 +65,7 @@ def found(case: Case, header: list[str]) -> list[list[str]]:
     setting = case.setting
     plain = setting.get("project", {})
     world = World(
-        events=tuple(event_of(line) for line in setting["events"].strip().splitlines()),
+        events=tuple(event_of(line) for line in read_events(setting["events"])),
         timezone=plain.get("timezone", "UTC"),
         week_start=Weekday(plain.get("week_start", "monday")).number,
         data_through=datetime.fromisoformat(setting["data_through"]),
@@ -82,34 +83,13 @@ def found(case: Case, header: list[str]) -> list[list[str]]:
     words = dict(case.question)
     answer = project.answer(ask(words.pop("metric"), **words))
     part = setting.get("part", next(iter(answer.parts)))
-    return [[spelled(row[name]) for name in header] for row in answer.parts[part].to_pylist()]
+    return [[spell(row[name]) for name in header] for row in answer.parts[part].to_pylist()]
 
 
-def event_of(line: str) -> Event:
-    name, user, at, *properties = shlex.split(line)
+def event_of(line: EventLine | Unreadable) -> Event:
+    assert isinstance(line, EventLine), line
     known: dict[str, object] = dict.fromkeys(("country", "minutes", "level", "flag", "sequence"))
-    for one in properties:
-        key, _, value = one.partition("=")
-        known[key] = NUMBERS[key](value) if key in NUMBERS else value == "true" if key == "flag" else value
-    if known["sequence"] is not None:
-        known["sequence"] = int(str(known["sequence"]))
+    for key, word in line.values.items():
+        known[key] = read_value(word.text, TYPES.get(key, "string"))
     event_id = known.pop("id", None)
-    return Event(
-        name,
-        None if user == "-" else user,
-        datetime.fromisoformat(at),
-        known,
-        None if event_id is None else str(event_id),
-    )
-
-
-def spelled(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.4f}".rstrip("0").rstrip(".")
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M")
-    return value.isoformat() if isinstance(value, date) else str(value)
+    return Event(line.event.text, line.who, line.at, known, None if event_id is None else str(event_id))
