@@ -204,6 +204,8 @@ class ExampleDefinition(Definition):
     """What it shows."""
     events: str
     """A line per event: `watched_video  ann  2026-01-05 09:00  minutes=5`. `-` is nobody; times are UTC."""
+    tables: Mapping[str, str] = Field(default_factory=dict)
+    """What is in the tables of attributes and aliases: a line with their columns, then a line for each row."""
     query: Mapping[str, Any] = Field(default_factory=dict)
     """The question: `from`, `to`, `grain`, `by`, `where`, `measures` ...; without a range the days of the events."""
     part: Text | None = None

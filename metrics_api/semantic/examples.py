@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from metrics_api.definitions.examples import EventLine, Unreadable, Word, read_events, read_value
+from metrics_api.definitions.base import ExampleDefinition
+from metrics_api.definitions.examples import EventLine, Unreadable, Word, read_events, read_table, read_value
+from metrics_api.definitions.names import Path
 from metrics_api.errors import did_you_mean
 from metrics_api.plan.expr import Type, Value
-from metrics_api.semantic.model import Event, SemanticModel, Source
+from metrics_api.semantic.model import Event, Property, SemanticModel, Source
 
 Row = dict[str, Value]
 
@@ -30,19 +32,19 @@ def json_column(column: str, path: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """The tables of all sources by their names, when the events happened, and what could not be read."""
+    """All tables that the model reads, by name; when the events happened; what could not be read, and in which text."""
 
     tables: Mapping[str, Rows]
     times: tuple[datetime, ...]
-    problems: tuple[Unreadable, ...]
+    problems: tuple[tuple[Path, Unreadable], ...]
 
 
-def read_examples(text: str, model: SemanticModel) -> Examples:
-    """Every event in the table of its source; the other tables are empty."""
+def read_examples(test: ExampleDefinition, model: SemanticModel) -> Examples:
+    """Every event in the table of its source, and the rows of other tables; those that are not written are empty."""
     reading = _Reading(model)
-    for line in read_events(text):
+    for line in read_events(test.events):
         if isinstance(line, Unreadable):
-            reading.problems.append(line)
+            reading.problems.append((("events",), line))
         else:
             reading.add(line)
     tables = {}
@@ -50,6 +52,15 @@ def read_examples(text: str, model: SemanticModel) -> Examples:
         columns = columns_of(source)
         rows = [tuple(row.get(name) for name in columns) for row in reading.rows.get(source.name, ())]
         tables[source.table] = Rows(source.name, tuple(columns.items()), tuple(rows))
+    others = columns_of_entities(model)
+    tables |= {name: Rows(name.rpartition(".")[2], tuple(one.items()), ()) for name, one in others.items()}
+    for name, text in test.tables.items():
+        if name in others:
+            tables[name] = replace(tables[name], rows=reading.table(name, text, others[name]))
+        else:
+            fix = did_you_mean(name, others, what="tables of attributes and aliases")
+            wrong = Unreadable(f"no entity has a table `{name}`", fix, ("tables", name), on_key=True)
+            reading.problems.append((("tables", name), wrong))
     return Examples(tables, tuple(reading.times), tuple(reading.problems))
 
 
@@ -62,11 +73,31 @@ def columns_of(source: Source) -> dict[str, Type]:
     columns |= {name: Type.TIMESTAMP for name in (source.loaded_at,) if name is not None}
     columns |= {one.column: one.type or Type.STRING for one in source.identities.values()}
     for one in source.properties.values():
-        if one.path is None:
-            columns[one.column] = one.type
-        else:
-            columns[json_column(one.column, one.path)] = Type.STRING
+        columns[_column(one)] = one.type if one.path is None else Type.STRING
     return columns
+
+
+def columns_of_entities(model: SemanticModel) -> dict[str, dict[str, Type]]:
+    """The tables of attributes and aliases by name, each with its columns."""
+    tables: dict[str, dict[str, Type]] = {}
+    for one in model.entities.values():
+        declared = [
+            source.identities[one.name].type for source in model.sources.values() if one.name in source.identities
+        ]
+        id_type = next((type_ for type_ in declared if type_), Type.STRING)
+        if one.identity_map is not None:
+            tables.setdefault(one.identity_map.table, {}).update(
+                {one.identity_map.alias: id_type, one.identity_map.to: id_type}
+            )
+        if one.attributes is not None:
+            columns = tables.setdefault(one.attributes.table, {})
+            columns |= {_column(of): Type.STRING if of.path else of.type for of in one.attributes.properties.values()}
+            columns[one.attributes.key] = id_type
+    return tables
+
+
+def _column(of: Property) -> str:
+    return of.column if of.path is None else json_column(of.column, of.path)
 
 
 @dataclass
@@ -74,14 +105,44 @@ class _Reading:
     model: SemanticModel
     rows: dict[str, list[Row]] = field(default_factory=dict)
     times: list[datetime] = field(default_factory=list)
-    problems: list[Unreadable] = field(default_factory=list)
+    problems: list[tuple[Path, Unreadable]] = field(default_factory=list)
+
+    def table(self, name: str, text: str, columns: Mapping[str, Type]) -> tuple[tuple[Value, ...], ...]:
+        """The rows of a table, in the order of its columns."""
+        try:
+            table = read_table(text)
+        except Unreadable as error:
+            self.problems.append((("tables", name), error))
+            return ()
+        header = [word.text.replace(".", "__") for word in table.header]
+        for word, column in zip(table.header, header, strict=True):
+            if column not in columns:
+                fix = did_you_mean(word.text, columns, what=f"columns of {name}")
+                self.problems.append((("tables", name), Unreadable(f"`{word.text}` is not read of it", fix, word.at)))
+        rows = []
+        for words in table.rows:
+            row: Row = {}
+            for column, word in zip(header, words, strict=True):
+                if column in columns and word.text != "-":
+                    row |= self.cell(("tables", name), word, column, columns[column])
+            rows.append(tuple(row.get(column) for column in columns))
+        return tuple(rows)
+
+    def cell(self, path: Path, word: Word, column: str, type_: Type, title: str | None = None) -> Row:
+        """A word as a value; nothing, and a problem, if it is none of the column's type."""
+        try:
+            return {column: read_value(word.text, type_)}
+        except Unreadable as error:
+            message = f"{title or column}: {error.message}"
+            self.problems.append((path, Unreadable(message, error.fix, word.at)))
+            return {}
 
     def add(self, line: EventLine) -> None:
         self.times.append(line.at)
         try:
             event = self.event(line.event)
         except Unreadable as error:
-            self.problems.append(error)
+            self.problems.append((("events",), error))
             return
         source = event.source
         row: Row = {source.time: line.at}
@@ -114,16 +175,13 @@ class _Reading:
         known = writable(source)
         if name not in known:
             fix = did_you_mean(name, known, what=f"properties of {source.name}")
-            self.problems.append(Unreadable(f"source `{source.name}` has no property `{name}`", fix, word.at))
+            wrong = Unreadable(f"source `{source.name}` has no property `{name}`", fix, word.at)
+            self.problems.append((("events",), wrong))
             return
         column, type_ = known[name]
-        try:
-            value = read_value(word.text, type_)
-        except Unreadable as error:
-            self.problems.append(Unreadable(f"{name}: {error.message}", error.fix, word.at))
-            return
-        is_text = columns_of(source)[column] is Type.STRING
-        row[column] = word.text if is_text else value
+        value = self.cell(("events",), word, column, type_, name)
+        # A value inside a JSON column is text, whatever it is read as.
+        row |= {column: word.text} if value and columns_of(source)[column] is Type.STRING else value
 
 
 def writable(source: Source) -> Mapping[str, tuple[str, Type]]:
@@ -136,5 +194,5 @@ def writable(source: Source) -> Mapping[str, tuple[str, Type]]:
     known = {name: (column, type_) for name, column, type_ in own if column is not None}
     known |= {name: (one.column, one.type or Type.STRING) for name, one in source.identities.items()}
     for name, one in source.properties.items():
-        known[name] = (one.column if one.path is None else json_column(one.column, one.path), one.type)
+        known[name] = (_column(one), one.type)
     return known

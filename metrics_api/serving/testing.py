@@ -134,9 +134,9 @@ class _Preparing:
         self.problems: list[Problem] = []
 
     def prepared(self) -> Prepared:
-        examples = read_examples(self.test.events, self.model)
-        for error in examples.problems:
-            self.unreadable(error, "events")
+        examples = read_examples(self.test, self.model)
+        for path, error in examples.problems:
+            self.unreadable(error, *path)
         query = self.question(examples)
         bound = self.bound(query) if query is not None else None
         read = self.expectation(bound) if bound is not None else None
@@ -246,14 +246,14 @@ class _Preparing:
         title = f"{self.metric.name}.tests.{self.name}"
         self.problems.append(Problem(f"{title}: {message}", place(*self.path, *at), fix))
 
-    def unreadable(self, error: Unreadable, field: str) -> None:
+    def unreadable(self, error: Unreadable, *field: str | int) -> None:
         title = f"{self.metric.name}.tests.{self.name}"
         match error.at:
             case Place(line, column):
-                where = self.definitions.span_inside((*self.path, field), line, column)
+                where = self.definitions.span_inside((*self.path, *field), line, column)
             case at:
                 place = self.definitions.key_span if error.on_key else self.definitions.span
-                where = place(*self.path, *(at or (field,)))
+                where = place(*self.path, *(at or field))
         self.problems.append(Problem(f"{title}: {error.message}", where, error.fix))
 
     def refused(self, error: QueryError) -> None:

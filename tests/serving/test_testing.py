@@ -41,7 +41,11 @@ events:
   share: {source: events}
   open: {source: events}
   click: {source: events}
+  sign_up: {source: events, once_per_user: true}
   anything: {source: events, name: any}
+entities:
+  user: {attributes: {table: people, key: id, columns: {plan: string}}}
+  account: {attributes: {table: ranks, key: id, columns: {rank: integer}}}
 """
 
 
@@ -66,11 +70,16 @@ def as_test(case: Case) -> dict[str, Any]:
     has_id = "event_id" in case.setting.get("source", {})
     events = re.sub(r"\bid=", "event_id=", events) if has_id else re.sub(r"\bid=\S+", "", events)
     test = {"events": events, "query": query, "expect": case.expect, "data_through": case.setting["data_through"]}
+    if "tables" in case.setting:  # The types of their columns are known from the definitions.
+        test["tables"] = {name: re.sub(r":[A-Z]+", "", text) for name, text in case.setting["tables"].items()}
     if "part" in case.setting:
         test["part"] = case.setting["part"]
     written: Any = parse_yaml(PROJECT, "project.yml").data
     written["project"] |= case.setting.get("project", {})
     written["sources"]["events"] |= case.setting.get("source", {})
+    if "identity" in case.setting:
+        written["sources"]["events"]["identity"] = parse_yaml(f"{{user: {case.setting['identity']}}}", "").data
+    written["entities"] = case.setting.get("entities", {})
     metrics = {name: dict(one) for name, one in case.setting["metrics"].items()}
     metrics[metric]["tests"] = {case.name[:63]: test}
     return {**written, "metrics": metrics}
@@ -339,6 +348,27 @@ hour, day, week, month, quarter, year
     Did you mean `users`?
 8:16  there is no property `contry` to break down by
     Did you mean `country`?""",
+    ),
+    "tables": (
+        """\
+        events: watch ann 2026-01-05
+        tables:
+          peple: id
+          people: |
+            id   plam
+            ann  pro
+          ranks: |
+            id   rank
+            ann  first
+        expect: {value: 1}
+""",
+        """\
+9:11  no entity has a table `peple`
+    Did you mean `people`?
+11:18  `plam` is not read of it
+    Did you mean `plan`?
+15:18  rank: `first` is not an integer
+    Write it as `12`.""",
     ),
     "no as of": (
         """\
