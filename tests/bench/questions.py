@@ -45,6 +45,23 @@ QUESTIONS = (
         ("period", "country", "total", "users"), VALUE, "occurred_at user_id country minutes",
     ),
     Question(
+        "top_countries_by_week", "videos_watched",
+        {**SEASON, "grain": "week", "by": "country", "top": 3, "measures": "total,users"},
+        ("period", "country", "total", "users"), VALUE, "occurred_at user_id country minutes",
+    ),
+    Question(
+        "people_compared_by_week", "videos_watched",
+        {"start": "2025-10-20", "end": "2025-11-30", "grain": "week", "measures": "value,users",
+         "compare": "previous_period"},
+        ("period", "value", "users", "previous", "change"), VALUE, "occurred_at user_id minutes",
+        since="2025-09-07 22:00:00",
+    ),
+    Question(
+        "subtotals_by_country_and_platform", "videos_watched",
+        {**SEASON, "grain": "month", "by": "country,platform", "subtotals": True, "measures": "total,users"},
+        ("period", "country", "platform", "total", "users"), VALUE, "occurred_at user_id country platform minutes",
+    ),
+    Question(
         "percentiles_by_day", "videos_watched",
         {**SEASON, "measures": "per_user_median,per_user_p90,per_user_average"},
         ("period", "per_user_median", "per_user_p90", "per_user_average"), VALUE, "occurred_at user_id minutes",
