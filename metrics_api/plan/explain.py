@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from metrics_api.plan.expr import Agg, Call, Case, Col, Expr, Lit, Over
+from metrics_api.plan.expr import Agg, Call, Case, Col, Expr, Lit, Over, chosen_by
 from metrics_api.plan.nodes import (
     ActiveDays,
     Aggregate,
@@ -92,8 +92,14 @@ def say(expr: Expr) -> str:
         case Call(op, args):
             return f"{op.rstrip('_')}({', '.join(map(say, args))})"
         case Case(branches, otherwise):
+            rest = "null" if otherwise is None else say(otherwise)
+            value, keys = chosen_by(branches)
+            if value is not None:
+                chosen = zip(keys, branches, strict=True)
+                listed = ", ".join(f"{say(key)}: {say(then)}" for key, (_, then) in chosen)
+                return f"({say(value)} as {listed}; else {rest})"
             told = "; ".join(f"{say(then)} if {say(when)}" for when, then in branches)
-            return f"({told}; else {'null' if otherwise is None else say(otherwise)})"
+            return f"({told}; else {rest})"
         case Agg(op, args, where):
             kept = f" where {say(where)}" if where is not None else ""
             return f"{op}({', '.join(map(say, args))}{kept})"

@@ -7,7 +7,7 @@ instants and weeks never meet an engine's own idea of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -217,6 +217,16 @@ def operands(expr: Expr) -> tuple[Expr, ...]:
             return args if where is None else (*args, where)
         case Over(_, args, partition, order):
             return (*args, *partition, *order)
+
+
+def chosen_by(branches: Sequence[tuple[Expr, Expr]]) -> tuple[Expr | None, Sequence[Expr]]:
+    """What all branches compare with a constant of their own, if they do, and what each asks: `CASE x WHEN 1 ...`."""
+    asked = [when for when, _ in branches]
+    if len(asked) > 2 and all(isinstance(one, Call) and one.op == "eq" for one in asked):
+        values = {one.args[0] for one in asked if isinstance(one, Call)}
+        if len(values) == 1:
+            return values.pop(), [one.args[1] for one in asked if isinstance(one, Call)]
+    return None, asked
 
 
 def columns(expr: Expr) -> Iterator[str]:

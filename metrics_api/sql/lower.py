@@ -15,7 +15,7 @@ from typing import assert_never
 
 from sqlglot import exp
 
-from metrics_api.plan.expr import AGGREGATES, Agg, Call, Case, Col, Expr, Lit, Over, columns, operands
+from metrics_api.plan.expr import AGGREGATES, Agg, Call, Case, Col, Expr, Lit, Over, chosen_by, columns, operands
 from metrics_api.plan.nodes import (
     ActiveDays,
     Aggregate,
@@ -326,7 +326,7 @@ class _Lowering:
             case Call(op, args):
                 return self.dialect.call(op, [self.expr(arg, bindings) for arg in args])
             case Case(branches, otherwise):
-                chosen, keys = _one_value(branches)
+                chosen, keys = chosen_by(branches)
                 ifs = [
                     exp.If(this=self.expr(key, bindings), true=self.expr(then, bindings))
                     for key, (_, then) in zip(keys, branches, strict=True)
@@ -411,16 +411,6 @@ def _as_window(one: Agg, group: tuple[Expr, ...]) -> Over:
     # The value of the first row; where no row qualifies, that row's value is null.
     key = second if one.where is None else Case(((one.where, second),))
     return Over("first_by", (value,), group, (key,), including_current=True)
-
-
-def _one_value(branches: Sequence[tuple[Expr, Expr]]) -> tuple[Expr | None, Sequence[Expr]]:
-    """What all branches compare with a constant of their own, if they do, and what each asks: `CASE x WHEN 1 ...`."""
-    asked = [when for when, _ in branches]
-    if len(asked) > 2 and all(isinstance(one, Call) and one.op == "eq" for one in asked):
-        values = {one.args[0] for one in asked if isinstance(one, Call)}
-        if len(values) == 1:
-            return values.pop(), [one.args[1] for one in asked if isinstance(one, Call)]
-    return None, asked
 
 
 def evenly_spaced(labels: Sequence[object]) -> tuple[int, str] | None:
