@@ -93,11 +93,11 @@ def say(expr: Expr) -> str:
             return f"{op.rstrip('_')}({', '.join(map(say, args))})"
         case Case(branches, otherwise):
             rest = "null" if otherwise is None else say(otherwise)
-            value, keys = chosen_by(branches)
-            if value is not None:
+            of, keys = chosen_by(branches)
+            if of is not None:
                 chosen = zip(keys, branches, strict=True)
                 listed = ", ".join(f"{say(key)}: {say(then)}" for key, (_, then) in chosen)
-                return f"({say(value)} as {listed}; else {rest})"
+                return f"({say(of)} as {listed}; else {rest})"
             told = "; ".join(f"{say(then)} if {say(when)}" for when, then in branches)
             return f"({told}; else {rest})"
         case Agg(op, args, where):
