@@ -1,18 +1,33 @@
-"""PostgreSQL 14 and later: compiles; the connection comes with a later release.
+"""PostgreSQL 14 and later. Every session runs in UTC and only reads.
 
-The session has to run in UTC (`SET TimeZone = 'UTC'`): then `timestamptz` columns and naive ones read alike.
+A time column may be `timestamptz` or a naive one that holds UTC: in such a session both read alike. Texts are ordered
+and compared by their code points, whatever the database's collation is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+import importlib
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from sqlglot import exp
 
+from metrics_api.definitions.warehouses import HIDDEN
 from metrics_api.engines import Engine
+from metrics_api.engines.warehouse import Execution
+from metrics_api.errors import MissingDriver, WarehouseError
 from metrics_api.plan.expr import Type, Value
-from metrics_api.sql.dialect import Dialect, Sql, filter_clause, function, parenthesized, text
+from metrics_api.sql.dialect import Dialect, Sql, enclosed, filter_clause, function, parenthesized, text
+
+if TYPE_CHECKING:
+    import psycopg
+    import pyarrow as pa
+
+T = TypeVar("T")
 
 
 class PostgresDialect(Dialect):
@@ -27,6 +42,36 @@ class PostgresDialect(Dialect):
         Type.NUMBER: "DOUBLE PRECISION",
         Type.DECIMAL: "NUMERIC",
     }
+
+    # -- texts: in order of their code points, which no database's collation need be -----------------------------------
+
+    def by_code_point(self, a: Sql) -> Sql:
+        """The text under a collation that every database has."""
+        return a if isinstance(a, exp.Collate) else exp.Collate(this=enclosed(a), expression=_CODE_POINTS.copy())
+
+    def _comparable(self, a: Sql, b: Sql) -> tuple[Sql, Sql]:
+        return (self.by_code_point(a), b) if _is_text(a) or _is_text(b) else (a, b)
+
+    def lt(self, a: Sql, b: Sql) -> Sql:
+        return super().lt(*self._comparable(a, b))
+
+    def le(self, a: Sql, b: Sql) -> Sql:
+        return super().le(*self._comparable(a, b))
+
+    def gt(self, a: Sql, b: Sql) -> Sql:
+        return super().gt(*self._comparable(a, b))
+
+    def ge(self, a: Sql, b: Sql) -> Sql:
+        return super().ge(*self._comparable(a, b))
+
+    def coalesce(self, *args: Sql) -> Sql:
+        said = super().coalesce(*args)
+        return self.by_code_point(said) if any(_is_text(one) for one in args) else said
+
+    def to_text(self, a: Sql, type_: Sql | None = None) -> Sql:
+        return self.by_code_point(super().to_text(a, type_))
+
+    # -- time, numbers, bits and JSON ---------------------------------------------------------------------------------
 
     def hour_of(self, at: Sql) -> Sql:
         return self.cast(super().hour_of(at), Type.INTEGER)  # A numeric otherwise.
@@ -45,6 +90,8 @@ class PostgresDialect(Dialect):
         # The cast makes one of json, jsonb and text.
         document = exp.Cast(this=column, to=exp.DataType.build("JSONB", dialect="postgres"))
         return function("JSONB_EXTRACT_PATH_TEXT", document, *(text(key) for key in path.name.split(".")))
+
+    # -- aggregates and relations -------------------------------------------------------------------------------------
 
     def first_by(self, a: Sql, key: Sql) -> Sql:
         return self._first(_in_order(a, key))
@@ -67,8 +114,235 @@ class PostgresDialect(Dialect):
         return self.selected(self.cast(function("GENERATE_SERIES", *ends, interval), type_), name, alias)
 
 
+_CODE_POINTS = exp.Identifier(this="C", quoted=True)
+
+
+def _is_text(a: Sql) -> bool:
+    return isinstance(a, exp.Literal) and a.is_string
+
+
 def _in_order(a: Sql, key: Sql) -> Sql:
     return function("ARRAY_AGG", exp.Order(this=a, expressions=[exp.Ordered(this=key, nulls_first=False)]))
 
 
-ENGINE = Engine("postgres", PostgresDialect())
+# -- the connection -------------------------------------------------------------------------------------------------
+
+_COLUMNS = """
+SELECT attname, FORMAT_TYPE(atttypid, atttypmod)
+FROM (SELECT TO_REGCLASS(%s) AS oid) AS found
+LEFT JOIN pg_attribute ON attrelid = found.oid AND attnum > 0 AND NOT attisdropped
+WHERE found.oid IS NOT NULL ORDER BY attnum
+"""
+# How values are spelled and read follows the session; nobody's defaults may change an answer.
+_SESSION = (
+    "SET TimeZone = 'UTC';SET DateStyle = 'ISO';SET extra_float_digits = 1;SET standard_conforming_strings = on;"
+    "SET default_transaction_read_only = on"
+)
+_TEXTS = ("host", "user", "password", "sslmode", "sslrootcert", "sslcert", "sslkey")
+_CONNECT_TIMEOUT = 10
+_CONNECTIONS = 8
+
+
+class PostgresWarehouse:
+    """One database, with up to `most` sessions: a statement takes an idle one or opens another, or waits."""
+
+    def __init__(self, target: Mapping[str, Any], session: str, *, most: int) -> None:
+        self._target = target
+        self._session = session
+        self._free = threading.BoundedSemaphore(most)
+        self._changing = threading.Lock()
+        self._idle: list[psycopg.Connection[Any]] = []
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"PostgresWarehouse({self._target.get('host', '')!r}, {self._target.get('dbname', '')!r})"
+
+    def run(self, sql: str) -> Execution:
+        begun = time.perf_counter()
+        table = self._ask(sql, None, _arrow)
+        return Execution(table, time.perf_counter() - begun)
+
+    def columns(self, table: str) -> tuple[tuple[str, str], ...] | None:
+        named = PostgresDialect().table(table).sql("postgres")
+        rows: list[tuple[Any, Any]] = self._ask(_COLUMNS, (named,), lambda cursor: cursor.fetchall())
+        return tuple((str(name), str(type_)) for name, type_ in rows if name is not None) if rows else None
+
+    def close(self) -> None:
+        with self._changing:
+            self._closed = True
+            while self._idle:
+                self._idle.pop().close()
+
+    def _ask(self, sql: str, values: Sequence[str] | None, read: Callable[[psycopg.Cursor[Any]], T]) -> T:
+        """What `read` makes of the rows. A % is a placeholder only where there are values."""
+        import psycopg
+
+        with self._free:
+            while True:
+                with self._changing:
+                    idle = self._idle.pop() if self._idle else None
+                session = idle or self._opened()
+                try:
+                    return read(session.execute(sql.encode(), values))
+                except psycopg.Error as error:
+                    # An idle session may have been ended by the server; what only reads may be asked again.
+                    if idle is None or not session.broken:
+                        raise WarehouseError(f"Postgres: {_words(error, self._target)}") from None
+                finally:
+                    self._put_back(session)
+
+    def _put_back(self, session: psycopg.Connection[Any]) -> None:
+        with self._changing:
+            if session.closed or self._closed:
+                session.close()
+            else:
+                self._idle.append(session)
+
+    def _opened(self) -> psycopg.Connection[Any]:
+        import psycopg
+
+        if self._closed:
+            raise WarehouseError("Postgres: the connection is closed")
+        try:
+            session = psycopg.connect(**self._target, autocommit=True, prepare_threshold=None)
+            _bound_times(session)
+            session.execute(self._session.encode())
+        except psycopg.Error as error:
+            raise WarehouseError(f"Postgres: {_words(error, self._target)}") from None
+        return session
+
+
+def _words(error: psycopg.Error, target: Mapping[str, Any]) -> str:
+    """What the server or the driver says, on one line and without the password."""
+    said = error.diag.message_primary or str(error)
+    line = " ".join(said.split()) or type(error).__name__
+    password = str(target.get("password") or "")
+    return line.replace(password, HIDDEN) if password else line
+
+
+def _bound_times(session: psycopg.Connection[Any]) -> None:
+    """Read an instant beyond Python's years, such as `infinity`, as the last or the first there is."""
+    import psycopg
+    from psycopg.types.datetime import TimestampLoader, TimestamptzLoader
+
+    for type_, loader in (("timestamp", TimestampLoader), ("timestamptz", TimestamptzLoader)):
+
+        class Bounded(loader):  # type: ignore[misc,valid-type]
+            def load(self, data: bytes) -> datetime:
+                try:
+                    return super().load(data)  # type: ignore[no-any-return]
+                except psycopg.DataError:
+                    written = bytes(data)
+                    return datetime.min if written.startswith(b"-") or written.endswith(b"BC") else datetime.max
+
+        session.adapters.register_loader(type_, Bounded)
+
+
+def _arrow(cursor: psycopg.Cursor[Any]) -> pa.Table:
+    """The rows as Arrow, each column by its type on the server."""
+    import pyarrow as pa
+
+    rows = cursor.fetchall()
+    described = cursor.description or ()
+    values = zip(*rows, strict=True) if rows else ((),) * len(described)
+    arrays = [_array(column.type_code, one) for column, one in zip(described, values, strict=True)]
+    return pa.Table.from_arrays(arrays, names=[column.name for column in described])
+
+
+_NUMERIC = 1700
+
+
+def _array(oid: int, values: Sequence[Any]) -> pa.Array:
+    import pyarrow as pa
+
+    known: dict[int, pa.DataType] = {
+        16: pa.bool_(),
+        **dict.fromkeys((20, 21, 23), pa.int64()),
+        **dict.fromkeys((700, 701), pa.float64()),
+        1082: pa.date32(),
+        1114: pa.timestamp("us"),
+        1184: pa.timestamp("us", tz="UTC"),
+    }
+    if oid == _NUMERIC:
+        return _numeric(values)
+    if oid in known:
+        return pa.array(values, known[oid])
+    return pa.array([None if value is None else str(value) for value in values], pa.string())
+
+
+def _numeric(values: Sequence[Any]) -> pa.Array:
+    """A decimal as wide as the values; numbers that none can hold (NaN, or more than 76 digits) make it a double."""
+    import pyarrow as pa
+
+    present = [value for value in values if value is not None]
+    if not present:
+        return pa.array(values, pa.decimal128(38, 9))
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, ValueError):
+        return pa.array([None if value is None else float(value) for value in values], pa.float64())
+
+
+def connect(settings: Mapping[str, object], folder: Path) -> PostgresWarehouse:
+    """Reach the database of `url`, or of `host`, `port`, `database`, `user` and `password`, and open a first session.
+
+    What is not said is taken from libpq's own places (PGHOST, ~/.pgpass). `password_file` is relative to the folder.
+    Raises WarehouseError when the server cannot be reached or refuses, MissingDriver without the `psycopg` package.
+    """
+    try:
+        importlib.import_module("psycopg")
+    except ImportError:
+        raise MissingDriver("psycopg", "postgres") from None
+    session = [_SESSION]
+    if "statement_timeout" in settings:
+        session.append(f"SET statement_timeout = '{_whole(settings, 'statement_timeout')}s'")
+    if "schema" in settings:
+        name = exp.Identifier(this=str(settings["schema"]), quoted=True)
+        session.append(f"SET search_path = {name.sql('postgres')}")
+    most = _whole(settings, "connections") if "connections" in settings else _CONNECTIONS
+    warehouse = PostgresWarehouse(_target(settings, folder), ";".join(session), most=most)
+    warehouse.run("SELECT 1")
+    return warehouse
+
+
+def _target(settings: Mapping[str, object], folder: Path) -> dict[str, Any]:
+    """What the driver is told: the parts stand above those of the `url`."""
+    import psycopg
+
+    target: dict[str, Any] = {"connect_timeout": _CONNECT_TIMEOUT, "application_name": "metrics-api"}
+    if "url" in settings:
+        try:
+            target |= psycopg.conninfo.conninfo_to_dict(str(settings["url"]))
+        except psycopg.Error:  # whose words repeat the url
+            raise WarehouseError(
+                "`url` of the warehouse is no address of a PostgreSQL database",
+                fix="Write postgresql://user:password@host:port/database, special characters as %-codes.",
+            ) from None
+    for name in ("port", "connect_timeout"):
+        if name in settings:
+            target[name] = _whole(settings, name)
+    target |= {name: str(settings[name]) for name in _TEXTS if name in settings}
+    if "database" in settings:
+        target["dbname"] = str(settings["database"])
+    if "password_file" in settings:
+        target["password"] = _secret(folder / str(settings["password_file"]))
+    return target
+
+
+def _whole(settings: Mapping[str, object], name: str) -> int:
+    """A setting that is a whole number from 1, or a text of one, as the environment has it."""
+    written = str(settings[name])
+    if not written.isascii() or not written.isdigit() or int(written) == 0:
+        raise WarehouseError(f"`{name}` of the warehouse is not a whole number from 1")
+    return int(written)
+
+
+def _secret(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not a text"
+        raise WarehouseError(f"`password_file` of the warehouse: {file} cannot be read: {reason}") from None
+
+
+ENGINE = Engine("postgres", PostgresDialect(), connect)

@@ -32,6 +32,10 @@ class RedshiftDialect(PostgresDialect):
         Type.DECIMAL: "DECIMAL(38, 9)",
     }
 
+    def by_code_point(self, a: Sql) -> Sql:
+        # There is no other order.
+        return a
+
     def number_literal(self, value: object) -> Sql:
         # A number with an exponent is read as a decimal, which ends at 38 digits.
         if "E" in str(value).upper():

@@ -57,7 +57,7 @@ OPERATIONS: dict[str, str] = {
     "finite": "the number, or null if it is NaN or infinite",
     # Text.
     "lower": "lower case",
-    "to_text": "as a string",
+    "to_text": "as a string, which is compared and ordered by code points, as are a constant and what it is beside",
     # Time: every timestamp is naive UTC or a wall clock made of it by `add_seconds`.
     "add_seconds": "a timestamp some whole seconds later",
     "to_date": "the date of a timestamp",

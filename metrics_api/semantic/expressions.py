@@ -81,6 +81,12 @@ def compared(op: str, left: Expr, right: Expr) -> Expr:
     return all_of(bounds)
 
 
+def _in_order(op: str, left: Expr, right: Expr, type_: Type) -> Expr:
+    """A comparison of two values of a type: two columns of text by their code points, as with a constant."""
+    by_code_points = type_ is Type.STRING and op != "eq" and not isinstance(right, Lit)
+    return compared(op, call("to_text", left) if by_code_points else left, right)
+
+
 def a(type_: Type) -> str:
     """`a string`, `an integer`."""
     return f"{'an' if type_ is Type.INTEGER else 'a'} {type_}"
@@ -145,13 +151,15 @@ class _Reader:
             case exp.EQ() | exp.GT() | exp.GTE() | exp.LT() | exp.LTE():
                 op = _COMPARISONS[type(tree)]
                 turned = isinstance(tree.this.unnest(), exp.Literal)  # `3 <= minutes` is read as `minutes >= 3`.
-                return compared(_MIRRORED[op] if turned else op, *self.pair(tree))
+                _, type_ = self.value(tree.this)
+                return _in_order(_MIRRORED[op] if turned else op, *self.pair(tree), type_)
             case exp.In():
                 return self.membership(tree)
             case exp.Between():
                 subject = self.value(tree.this)
                 low, high = (self.same_type(subject, self.value(tree.args[key]), tree) for key in ("low", "high"))
-                return all_of([compared("ge", subject[0], low), compared("le", subject[0], high)])
+                of, type_ = subject
+                return all_of([_in_order("ge", of, low, type_), _in_order("le", of, high, type_)])
             case exp.Is():
                 return self.identity_test(tree)
             case exp.Like() | exp.ILike():

@@ -217,7 +217,25 @@ PAIRS: dict[Type, list[tuple[Value, Value]]] = {
 }
 for op, compare in COMPARED.items():
     for type_, pairs in PAIRS.items():
-        of_each_row(f"{op} of {type_}s", op, [("a", type_), ("b", type_)], pairs, call(op, A, B), null_if_any(compare))
+        left = call("to_text", A) if type_ is Type.STRING else A
+        asked = call(op, left, B)
+        of_each_row(f"{op} of {type_}s", op, [("a", type_), ("b", type_)], pairs, asked, null_if_any(compare))
+    of_each_row(
+        f"{op} of a string and a constant",
+        op,
+        [("a", Type.STRING)],
+        [("a",), ("B",), ("C",), ("ä",), ("",), ("b",), ("b c",), ("b-a",), (None,)],
+        call(op, A, text("b")),
+        null_if_any(lambda a, compare=compare: compare(a, "b")),
+    )
+of_each_row(
+    "comparing strings by to_text",
+    "lt to_text coalesce",
+    [("a", Type.STRING), ("b", Type.STRING)],
+    [("a", "B"), ("B", "a"), (None, "(o"), (None, "(n")],
+    call("lt", call("coalesce", A, text("(none)")), call("to_text", B)),
+    lambda a, b: (a or "(none)") < b,
+)
 of_each_row(
     "comparing sums",
     "lt add sub mul",
@@ -880,6 +898,20 @@ relation(
     "descending, nulls last, at most four",
     Sort(TO_SORT, (("n", True), ("label", True)), 4),
     [(3, "a"), (2, "d"), (1, "c"), (None, "b")],
+    ordered=True,
+)
+LABELS: list[tuple[str | None]] = [("DE",), ("de",), (None,), ("ä",), ("",), ("a b",), ("ab",), ("AB",), ("_",)]
+relation(
+    "labels by code points",
+    Sort(
+        Project(
+            constants((("label", Type.STRING),), LABELS),
+            (("label", call("coalesce", Col("label"), text("(none)"))),),
+        ),
+        (("label", False),),
+        6,
+    ),
+    [("",), ("(none)",), ("AB",), ("DE",), ("_",), ("a b",)],
     ordered=True,
 )
 relation(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -13,14 +12,11 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from families.engines import warehouse_with
 from families.oracles.world import World
 from metrics_api.compile.project import load_model
-from metrics_api.engines.duckdb import DuckDBWarehouse
 from metrics_api.periods import Weekday
 from metrics_api.serving.project import Project
-
-EXAMPLES = int(os.environ.get("METRICS_API_EXAMPLES", "250"))
-"""Generated worlds for each property; more of them on a long evening."""
 
 SCHEMA = pa.schema(
     [
@@ -43,7 +39,7 @@ project:
   timezone: {timezone}
   week_start: {week_start}
 {project}
-  warehouses: {{memory: {{type: duckdb}}}}
+  warehouses: {{tests: {{type: {engine}}}}}
 sources:
   events:
     table: events
@@ -89,8 +85,9 @@ def project_over(
     identity: str = "user_id",
     entities: str = "",
     tables: Mapping[str, str] | None = None,
+    engine: str = "duckdb",
 ) -> KnownThrough:
-    """A project with these metrics over the world's events, in DuckDB. `tables` are further ones, as `table_of` reads.
+    """A project with these metrics over the world's events, on an engine. `tables` are further ones: see `table_of`.
 
     `entities` is the whole block.
     """
@@ -102,26 +99,26 @@ def project_over(
         project=_indented(project, 2),
         identity=identity,
         entities=f"entities:\n{_indented(entities, 2)}" if entities else "",
+        engine=engine,
     )
     model, definitions = _model(text)
     asked = KnownThrough(model, definitions, Path(), clock=lambda: world.data_through)
     asked.through = world.data_through
-    asked._warehouse = _warehouse(world)
-    for name, rows in (tables or {}).items():
-        for statement in table_of(name, rows):
-            _connection().execute(statement)
+    further = {name: table_of(rows) for name, rows in (tables or {}).items()}
+    asked._warehouse = warehouse_with(engine, {"events": _events(world), **further})
     return asked
 
 
-def table_of(name: str, written: str) -> Iterator[str]:
-    """The statements that make a table of lines; the first has its columns, as `id` or `level:INTEGER`; `-` is null."""
+def table_of(written: str) -> pa.Table:
+    """The rows that lines say; the first has the columns, as `id` or `level:INTEGER` (DuckDB's types); `-` is null."""
     header, *rows = [shlex.split(line) for line in written.strip().splitlines()]
     columns = [(column, type_ or "VARCHAR") for column, _, type_ in (one.partition(":") for one in header)]
-    yield f"DROP TABLE IF EXISTS {name}"
-    yield f"CREATE TABLE {name} ({', '.join(f'{column} {type_}' for column, type_ in columns)})"
-    for row in rows:
-        values = ["NULL" if value == "-" else "'{}'".format(value.replace("'", "''")) for value in row]
-        yield f"INSERT INTO {name} VALUES ({', '.join(values)})"
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE said ({', '.join(f'{column} {type_}' for column, type_ in columns)})")
+        for row in rows:
+            marks = ", ".join("?" for _ in row)
+            connection.execute(f"INSERT INTO said VALUES ({marks})", [None if value == "-" else value for value in row])
+        return connection.table("said").to_arrow_table()
 
 
 def _indented(text: str, by: int) -> str:
@@ -135,14 +132,7 @@ def _model(text: str):  # type: ignore[no-untyped-def]
         return load_model(Path(folder))
 
 
-@lru_cache(maxsize=1)
-def _connection() -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect()
-    connection.execute("SET threads=2")
-    return connection
-
-
-def _warehouse(world: World) -> DuckDBWarehouse:
+def _events(world: World) -> pa.Table:
     rows = [
         {
             "event": one.name,
@@ -154,9 +144,4 @@ def _warehouse(world: World) -> DuckDBWarehouse:
         }
         for one in world.events
     ]
-    table = pa.Table.from_pylist(rows, schema=SCHEMA)
-    connection = _connection()
-    connection.register("incoming", table)
-    connection.execute("CREATE OR REPLACE TABLE events AS SELECT * FROM incoming")
-    connection.unregister("incoming")
-    return DuckDBWarehouse(connection, ":memory:")
+    return pa.Table.from_pylist(rows, schema=SCHEMA)

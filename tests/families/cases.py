@@ -60,8 +60,8 @@ def expected(case: Case) -> tuple[list[str], list[list[str]]]:
     return [word.text for word in table.header], [[word.text for word in row] for row in table.rows]
 
 
-def found(case: Case, header: list[str]) -> list[list[str]]:
-    """What our project answers, in the columns and spelling of the expectation."""
+def found(case: Case, header: list[str], engine: str) -> list[list[str]]:
+    """What our project answers on an engine, in the columns and spelling of the expectation."""
     setting = case.setting
     plain = setting.get("project", {})
     world = World(
@@ -79,6 +79,7 @@ def found(case: Case, header: list[str]) -> list[list[str]]:
         entities=yaml.safe_dump(setting.get("entities", {}), sort_keys=False).replace("{}", "").strip(),
         tables=setting.get("tables"),
         identity=setting.get("identity", "user_id"),
+        engine=engine,
     )
     words = dict(case.question)
     answer = project.answer(ask(words.pop("metric"), **words))

@@ -12,10 +12,10 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from families.asking import EXAMPLES, project_over
+from families.asking import project_over
+from families.engines import on_every_engine
 from families.oracles.calendar import local_date
 from families.oracles.world import Event, World, label_of
 from families.worlds import grains, ranges, worlds
@@ -33,7 +33,6 @@ active: {type: active_users, on: watch, window: 7 days}
 path: {type: funnel, steps: {one: {event: open}, two: {event: watch}}, within: 1 day}
 """
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-few = settings(max_examples=max(EXAMPLES // 4, 10), deadline=None)
 
 
 def relabelled(world: World, label: dict[int, str]) -> World:
@@ -55,9 +54,9 @@ def local(event: Event, world: World) -> datetime:
     return event.at.replace(tzinfo=UTC).astimezone(ZoneInfo(world.timezone))
 
 
-@few
-@given(st.data(), st.sampled_from(["watched", "typical", "active", "path"]))
-def test_the_clock_is_a_property_of_events(data: st.DataObject, metric: str) -> None:
+@on_every_engine(share=4)
+def test_the_clock_is_a_property_of_events(data: st.DataObject, engine: str) -> None:
+    metric = data.draw(st.sampled_from(["watched", "typical", "active", "path"]))
     world = data.draw(worlds(event_ids=False))
     grain = "day" if metric == "active" else data.draw(grains())
     first, last = data.draw(ranges(world, "day" if metric == "active" else grain))  # type: ignore[arg-type]
@@ -66,18 +65,19 @@ def test_the_clock_is_a_property_of_events(data: st.DataObject, metric: str) -> 
         "hour_of_day": lambda one: f"{local(one, world).hour:02}",
         "weekday": lambda one: f"{local(one, world).isoweekday()}: {WEEKDAYS[local(one, world).weekday()]}",
     }.items():
-        ours = rows_of(project_over(world, METRICS), metric, by=name, **asked)
+        ours = rows_of(project_over(world, METRICS, engine=engine), metric, by=name, **asked)
         plain = relabelled(world, {n: label(one) for n, one in enumerate(world.events)})
-        theirs = rows_of(project_over(plain, METRICS), metric, by="country", **asked)
+        theirs = rows_of(project_over(plain, METRICS, engine=engine), metric, by="country", **asked)
         assert as_label(ours, name) == as_label(theirs, "country")
 
 
-@few
-@given(st.data(), st.sampled_from(["watched", "typical", "active"]), st.integers(1, 3))
-def test_top_values_and_the_rest(data: st.DataObject, metric: str, count: int) -> None:
+@on_every_engine(share=4)
+def test_top_values_and_the_rest(data: st.DataObject, engine: str) -> None:
+    metric = data.draw(st.sampled_from(["watched", "typical", "active"]))
+    count = data.draw(st.integers(1, 3))
     world = data.draw(worlds(event_ids=False))
     first, last = data.draw(ranges(world, "day"))
-    project = project_over(world, METRICS)
+    project = project_over(world, METRICS, engine=engine)
     asked = {"start": first, "end": last, "by": "country"}
     overall = rows_of(project, metric, parts="overall", **asked)
     ranked = sorted(
@@ -88,17 +88,17 @@ def test_top_values_and_the_rest(data: st.DataObject, metric: str, count: int) -
     labels = {n: label_of(one.properties["country"]) for n, one in enumerate(world.events)}
     plain = relabelled(world, {n: label if label in kept else "(other)" for n, label in labels.items()})
     for parts in ("rows", "overall"):
-        project = project_over(world, METRICS)
+        project = project_over(world, METRICS, engine=engine)
         ours = rows_of(project, metric, parts=parts, top=count, **asked)
-        assert ours == rows_of(project_over(plain, METRICS), metric, parts=parts, **asked)
+        assert ours == rows_of(project_over(plain, METRICS, engine=engine), metric, parts=parts, **asked)
 
 
-@few
-@given(st.data(), st.sampled_from(["watched", "typical", "active", "path"]))
-def test_subtotals_are_the_coarser_questions(data: st.DataObject, metric: str) -> None:
+@on_every_engine(share=4)
+def test_subtotals_are_the_coarser_questions(data: st.DataObject, engine: str) -> None:
+    metric = data.draw(st.sampled_from(["watched", "typical", "active", "path"]))
     world = data.draw(worlds(event_ids=False))
     first, last = data.draw(ranges(world, "day"))
-    project = project_over(world, METRICS)
+    project = project_over(world, METRICS, engine=engine)
     asked = {"start": first, "end": last}
     ours = rows_of(project, metric, by="country,flag", subtotals=True, **asked)
     separate = rows_of(project, metric, by="country,flag", **asked)
@@ -111,18 +111,17 @@ def sorted_items(row: dict[str, object]) -> list[tuple[str, object]]:
     return sorted(row.items())
 
 
-@few
-@given(
-    st.data(), st.sampled_from(["watched", "typical", "active"]), st.sampled_from(["previous_period", "previous_year"])
-)
-def test_an_earlier_range_is_that_range_asked_by_itself(data: st.DataObject, metric: str, compare: str) -> None:
+@on_every_engine(share=4)
+def test_an_earlier_range_is_that_range_asked_by_itself(data: st.DataObject, engine: str) -> None:
+    metric = data.draw(st.sampled_from(["watched", "typical", "active"]))
+    compare = data.draw(st.sampled_from(["previous_period", "previous_year"]))
     world = data.draw(worlds(event_ids=False))
     grain = data.draw(grains().filter(lambda one: metric != "active" or one != "hour"))
     first, last = data.draw(ranges(world, grain))
     if compare == "previous_year":  # Half of what happened is a year earlier.
         moved = (replace(one, at=one.at - timedelta(days=365 if n % 2 else 0)) for n, one in enumerate(world.events))
         world = replace(world, events=tuple(sorted(moved, key=lambda one: one.at)))
-    project = project_over(world, METRICS)
+    project = project_over(world, METRICS, engine=engine)
     query = ask(metric, start=first, end=last, grain=grain, by="flag", compare=compare)
     bound = bind(query, project.model, families(), now=world.data_through, limits=Limits())
     bound = bound.known_through(world.data_through)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from families.asking import EXAMPLES, project_over
+from families.asking import project_over
+from families.engines import on_every_engine
 from families.oracles.active_users import active_users
 from families.oracles.conditions import selector_of, to_sql
 from families.usage.test_usage_properties import escaped
@@ -14,9 +14,8 @@ from metrics_api.compile.strategies import Abilities, active_days
 from metrics_api.serving.asking import ask
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
-@given(st.data())
-def test_active_users_are_those_of_the_oracle(data: st.DataObject) -> None:
+@on_every_engine()
+def test_active_users_are_those_of_the_oracle(data: st.DataObject, engine: str) -> None:
     world = data.draw(worlds(event_ids=False))
     moment = data.draw(moments())
     grain = data.draw(grains().filter(lambda one: one != "hour"))
@@ -32,6 +31,7 @@ def test_active_users_are_those_of_the_oracle(data: st.DataObject) -> None:
         world,
         f"active:\n  type: active_users\n  on: {moment.event or 'anything'}{condition}\n"
         f"  window: {window.words}\n  align: {align}\n  at_least: {at_least}",
+        engine=engine,
     )
     question = ask(
         "active", start=first, end=last, grain=grain, by=by, parts=("rows", "overall"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from families.asking import EXAMPLES, project_over
+from families.asking import project_over
+from families.engines import on_every_engine
 from families.oracles.conditions import selector_of, to_sql
 from families.oracles.usage import Measures, usage
 from families.worlds import Moment, conditions, grains, moments, ranges, worlds
@@ -53,9 +53,8 @@ def same(ours: object, theirs: object) -> bool:
     return ours == theirs
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
-@given(st.data())
-def test_usage_is_what_the_oracle_counts(data: st.DataObject) -> None:
+@on_every_engine()
+def test_usage_is_what_the_oracle_counts(data: st.DataObject, engine: str) -> None:
     world = data.draw(worlds())
     moment = data.draw(moments())
     grain = data.draw(grains())
@@ -71,6 +70,7 @@ def test_usage_is_what_the_oracle_counts(data: st.DataObject) -> None:
         yaml_of("counted", moment),
         source="event_id: event_id" if event_ids else "event_id: {column: event_id, unique: true}",
         project="exclude: flag = true" if excluded else "",
+        engine=engine,
     )
     question = ask(
         "counted", start=first, end=last, grain=grain, by=by, measures=measures, parts=parts,

@@ -11,7 +11,7 @@ WITH steps AS (
       WHEN event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308 AND minutes >= 10
       THEN 3
     END AS step,
-    COALESCE(MIN(country), '(none)') AS by_country
+    COALESCE(MIN(country), '(none)') COLLATE "C" AS by_country
   FROM app_events
   WHERE
     occurred_at >= TIMESTAMP '2026-03-22 23:00:00'

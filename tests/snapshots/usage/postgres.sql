@@ -6,7 +6,7 @@ WITH people AS (
       THEN occurred_at + INTERVAL '1 HOUR'
       ELSE occurred_at + INTERVAL '2 HOUR'
     END AS DATE) AS period,
-    COALESCE(country, '(none)') AS country,
+    COALESCE(country, '(none)') COLLATE "C" AS country,
     user_id AS entity,
     COUNT(*) AS events,
     SUM(CASE WHEN minutes BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308 THEN minutes END) AS sum_of_minutes

@@ -1,0 +1,78 @@
+"""The engines that every case and every property is executed on, and how tables get there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import duckdb
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metrics_api.engines.duckdb import DuckDBWarehouse
+
+if TYPE_CHECKING:
+    from metrics_api.engines.warehouse import Warehouse
+
+ENGINES = ("duckdb", "postgres")
+EXAMPLES = int(os.environ.get("METRICS_API_EXAMPLES", "250"))
+"""Generated worlds for each property; more of them on a long evening."""
+
+
+def examples(engine: str) -> int:
+    """A server costs some milliseconds for each world; what is special to it shows early."""
+    return EXAMPLES if engine == "duckdb" else EXAMPLES // 4
+
+
+def warehouse_with(engine: str, tables: Mapping[str, pa.Table]) -> Warehouse:
+    """A warehouse of this engine in which each of these names is a table of these rows, and of no others."""
+    return _FILLED[engine](tables)
+
+
+Property: TypeAlias = Callable[[st.DataObject, str], None]
+
+
+def on_every_engine(*, share: int = 1) -> Callable[[Property], Callable[[str], None]]:
+    """Make a property of (data, engine) a test for each engine, with one in `share` of the usual worlds."""
+
+    def tests_of(property_: Property) -> Callable[[str], None]:
+        @pytest.mark.parametrize("engine", ENGINES)
+        def test(engine: str) -> None:
+            holds = given(data=st.data(), engine=st.just(engine))(property_)
+            settings(max_examples=max(examples(engine) // share, 5), deadline=None)(holds)()
+
+        test.__name__, test.__qualname__ = property_.__name__, property_.__qualname__
+        test.__doc__, test.__module__ = property_.__doc__, property_.__module__
+        return test
+
+    return tests_of
+
+
+@cache
+def _duckdb() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute("SET threads=2")
+    return connection
+
+
+def _in_duckdb(tables: Mapping[str, pa.Table]) -> Warehouse:
+    connection = _duckdb()
+    for name, table in tables.items():
+        connection.register("incoming", table)
+        connection.execute(f'CREATE OR REPLACE TABLE "{name}" AS SELECT * FROM incoming')
+        connection.unregister("incoming")
+    return DuckDBWarehouse(connection, ":memory:")
+
+
+def _in_postgres(tables: Mapping[str, pa.Table]) -> Warehouse:
+    import postgres
+
+    postgres.put(tables)
+    return postgres.warehouse()
+
+
+_FILLED: dict[str, Callable[[Mapping[str, pa.Table]], Any]] = {"duckdb": _in_duckdb, "postgres": _in_postgres}
