@@ -38,7 +38,7 @@ CASES = ROOT / "tests" / "families"
 PYPROJECT: Mapping[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 # Families whose oracle is written in the file of another.
-ORACLES = {"value_moment": "usage"}
+ORACLES = {"value_moment": "usage", "ratio": "derived"}
 
 HEAVY = ("duckdb", "graphql", "numpy", "pyarrow", "strawberry", "uvicorn")
 LIGHT = ("cli", "compile", "definitions", "engines", "families", "plan", "query", "semantic", "sql")

@@ -25,18 +25,23 @@ from metrics_api.plan.walk import children
 
 def story(plan: Plan) -> str:
     """The plan, outermost first; a named step is told once."""
-    told: set[str] = set()
+    told: dict[str, Plan] = {}
     return "\n".join(_told(plan, 0, told))
 
 
-def _told(plan: Plan, depth: int, told: set[str]) -> Iterable[str]:
+def _told(plan: Plan, depth: int, told: dict[str, Plan]) -> Iterable[str]:
     indent = "  " * depth
-    yield indent + _line(plan)
     if isinstance(plan, Named):
-        if plan.name in told:
+        # As in the statement: another step of the same name has a number.
+        names = (plan.name, *(f"{plan.name}_{k}" for k in range(2, len(told) + 2)))
+        name = next(one for one in names if one not in told or told[one] == plan)
+        yield f"{indent}[{name}]"
+        if name in told:
             yield f"{indent}  (as above)"
             return
-        told.add(plan.name)
+        told[name] = plan
+    else:
+        yield indent + _line(plan)
     for child in children(plan):
         yield from _told(child, depth + 1, told)
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -234,7 +234,7 @@ class _Binder:
             return None
         if name in set(Clock):
             return Dimension(name, Type.STRING, clock=Clock(name), description=Clock(name).description)
-        fix = did_you_mean(name, (*self.properties, *Clock), what="properties")
+        fix = self.instead_of(name, (*self.properties, *Clock))
         self.problem(f"there is no property `{name}` to break down by", fix, Code.UNKNOWN_NAME)
         return None
 
@@ -266,6 +266,18 @@ class _Binder:
                 "Ask for both ranges by themselves.",
             )
         return self.query.compare
+
+    def instead_of(self, name: str, known: Iterable[str]) -> str | None:
+        """The remedy for a property that the metric does not have: who lacks it, if others have it."""
+        lacking = [one for one in self.metric.sources if name not in {**one.properties, **one.attributes}]
+        if len(lacking) == len(self.metric.sources):
+            return did_you_mean(name, known, what="properties")
+        if not lacking:
+            return "Its sources have it with different types."
+        inputs = [one for key in self.metric.depends_on if (one := self.model.metrics.get(key))]
+        whose = {one.name: next((f" of `{key.name}`" for key in inputs if one in key.sources), "") for one in lacking}
+        told = " and ".join(f"`{source}`{metric}" for source, metric in whose.items())
+        return f"Only some of its sources have it: {told} {'does' if len(lacking) == 1 else 'do'} not."
 
     def measures(self) -> tuple[Measure, ...]:
         found = []
@@ -339,7 +351,7 @@ class _Binder:
         if asked.property in self.personal:
             raise personal_refusal(asked.property)
         if found is None:
-            fix = did_you_mean(asked.property, self.properties, what="properties")
+            fix = self.instead_of(asked.property, self.properties)
             raise ConditionError(f"`{asked.property}` is not a declared property", fix)
         if asked.op not in OPERATORS:
             raise ConditionError(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from metrics_api.definitions.base import MetricDefinition
+from metrics_api.definitions.names import Path
 from metrics_api.periods import Duration
 from metrics_api.plan.expr import Type
 from metrics_api.plan.nodes import Plan
@@ -65,6 +66,8 @@ class Family:
     """The measure by which the top groups are found."""
     check: Callable[[BoundQuery], None] = lambda query: None
     """Refuses (QueryError) what this family cannot answer."""
+    inputs: Callable[[Any], Sequence[tuple[Path, str]]] = lambda definition: ()
+    """The metrics whose numbers a definition calculates with, and where it names them."""
 
     @property
     def type(self) -> str:

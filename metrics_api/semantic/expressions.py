@@ -1,4 +1,4 @@
-"""A person's short SQL condition, through an allow-list, to a plan expression.
+"""A person's short SQL condition, or arithmetic over metrics, through an allow-list to a plan expression.
 
 Conditions are two-valued (RULES 11): a comparison with a missing value is false, `!=` holds for one, and `not` is true
 of everything that is not true. sqlglot parses; what is not listed here is refused, with what is allowed.
@@ -19,6 +19,7 @@ from metrics_api.plan.expr import TRUE, Call, Col, Expr, Lit, Type, all_of, any_
 
 MAX_LENGTH = 4_000
 MAX_DEPTH = 40
+MAX_OPERATIONS = 100
 
 _FUNCTIONS = ("abs", "coalesce", "lower")
 _COMPARISONS: dict[type[exp.Expr], str] = {
@@ -105,21 +106,75 @@ def parse_condition(text: str, properties: Mapping[str, Type], personal: Collect
     return _Reader(properties, personal).condition(tree)
 
 
-@lru_cache(maxsize=2_048)
-def _parse(text: str) -> exp.Expr:
+def parse_arithmetic(text: str) -> Expr:
+    """Arithmetic over named numbers as an expression over columns of these names; raises ConditionError.
+
+    >>> parse_arithmetic("shares.users / visits").args[0]
+    Col(name='shares.users')
+    """
+    if "--" in text or "/*" in text:  # To SQL, what follows would be a comment.
+        raise ConditionError("an expression holds no comments", "Write `a - (-b)` to take away what is negative.")
+    return _arithmetic(_parse(text, "expression", "Write arithmetic over metrics, such as `shares.users / visits`."))
+
+
+def _arithmetic(tree: exp.Expr) -> Expr:
+    match tree:
+        case exp.Paren():
+            return _arithmetic(tree.this)
+        case exp.Add() | exp.Sub() | exp.Mul() | exp.Div():
+            return call(_ARITHMETIC[type(tree)], _arithmetic(tree.this), _arithmetic(tree.expression))
+        case exp.Neg():
+            return call("neg", _arithmetic(tree.this))
+        case exp.Literal() if not tree.is_string:
+            return _number(tree.this)
+        case exp.Column() if len(tree.parts) <= 2 and not isinstance(tree.this, exp.Star):
+            return Col(".".join(part.name for part in tree.parts))
+    raise ConditionError(
+        f"`{_shown(tree)}` is not something a derived metric may say",
+        "Names of metrics (or `NAME.measure`), numbers, `+ - * /` and parentheses are read.",
+    )
+
+
+def _parse(text: str, what: str = "condition", remedy: str = "Write a comparison, such as `minutes >= 3`.") -> exp.Expr:
     if len(text) > MAX_LENGTH:
-        raise ConditionError(f"the condition is {len(text)} characters long; at most {MAX_LENGTH} are read")
+        raise ConditionError(f"the {what} is {len(text)} characters long; at most {MAX_LENGTH} are read")
     try:
-        trees = sqlglot.parse(text)
+        trees = _trees(text)
     except (sqlglot.errors.SqlglotError, RecursionError, ValueError) as error:
         errors = getattr(error, "errors", None)
         detail = errors[0]["description"].rstrip(".") if errors else "it cannot be read"
-        raise ConditionError(
-            f"`{text}` is not a condition: {detail}", "Write a comparison, such as `minutes >= 3`."
-        ) from None
+        detail = "something is missing" if detail.startswith("Required keyword") else detail
+        article = "an" if what[0] in "aeio" else "a"
+        raise ConditionError(f"`{_cut(text)}` is not {article} {what}: {detail}", remedy) from None
     if len(trees) != 1 or trees[0] is None:
-        raise ConditionError(f"`{text}` is not one condition", "Write a comparison, such as `minutes >= 3`.")
+        raise ConditionError(f"`{_cut(text)}` is not one {what}", remedy)
+    # A chain of them is as deep as it is long, and all that reads trees from here on goes down by calling itself.
+    if sum(1 for _ in trees[0].find_all(*_ARITHMETIC, exp.Neg)) > MAX_OPERATIONS:
+        raise ConditionError(f"the {what} has more than {MAX_OPERATIONS} arithmetic operations")
     return trees[0]
+
+
+@lru_cache(maxsize=2_048)
+def _trees(text: str) -> tuple[exp.Expr | None, ...]:
+    return tuple(sqlglot.parse(text))
+
+
+def _number(text: str) -> Lit:
+    try:
+        number = Lit(int(text), Type.INTEGER) if text.isdigit() else Lit(Decimal(text), Type.NUMBER)
+    except ArithmeticError:
+        raise ConditionError(f"`{text}` is not a number") from None
+    if number.value > LARGEST:  # type: ignore[operator]
+        raise ConditionError(f"`{_cut(text)}` is larger than any number an engine knows")
+    return number
+
+
+def _shown(tree: exp.Expr) -> str:
+    return _cut(tree.sql())
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 class _Reader:
@@ -292,12 +347,8 @@ class _Reader:
         return expr, type_
 
     def number(self, text: str) -> Typed:
-        if text.isdigit():
-            return Lit(int(text), Type.INTEGER), Type.INTEGER
-        try:
-            return Lit(Decimal(text), Type.NUMBER), Type.NUMBER
-        except ArithmeticError:
-            raise ConditionError(f"`{text}` is not a number") from None
+        number = _number(text)
+        return number, number.type
 
     def column(self, tree: exp.Column) -> Typed:
         name = ".".join(part.name for part in tree.parts)
@@ -328,8 +379,7 @@ class _Reader:
             + ", ".join(f"`{name}`" for name in sorted(_FUNCTIONS))
             + " are read."
         )
-        shown = tree.sql()
-        shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
+        shown = _shown(tree)
         if tree.find(exp.Select, exp.Subquery):
             return ConditionError(f"`{shown}` is a sub-query, which a condition may not hold", allowed)
         if isinstance(tree, exp.Anonymous):

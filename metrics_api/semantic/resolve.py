@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, Protocol
 
 from metrics_api.definitions.base import ENTITIES, MetricDefinition, Selector
@@ -45,6 +46,19 @@ class ResolvesMetrics(Protocol):
     def selections(self) -> Callable[[Any], tuple[Selection, ...]]: ...
     @property
     def is_engagement(self) -> Callable[[Any], bool]: ...
+    @property
+    def measures(self) -> Callable[[Metric], Sequence[Offered]]: ...
+    @property
+    def measure(self) -> Callable[[Metric, str], Any]: ...
+    @property
+    def inputs(self) -> Callable[[Any], Sequence[tuple[Path, str]]]: ...
+
+
+class Offered(Protocol):
+    """A measure that a metric offers."""
+
+    @property
+    def name(self) -> str: ...
 
 
 @dataclass
@@ -75,8 +89,37 @@ class Scope:
             self.problem(error.message, *path, fix=error.fix)
             return None
 
-    def problem(self, message: str, *path: str | int, fix: str | None = None) -> None:
-        self.problems.append(Problem(message, self.resolver.definitions.span(*self.path, *path), fix))
+    def output(self, written: str, *path: str | int) -> tuple[Metric, Any] | None:
+        """The metric and its measure that `NAME` (its `value`) or `NAME.measure` means; None if there is no such."""
+        name, _, measure = written.partition(".")
+        resolver = self.resolver
+        if name not in resolver.definitions.metrics:
+            fix = did_you_mean(name, resolver.definitions.metrics, what="metrics")
+            self.problem(f"there is no metric `{name}`", *path, fix=fix, code=Code.UNKNOWN_NAME)
+            return None
+        metric = resolver.metrics.get(name)
+        if metric is None:  # What is wrong with it is told where it stands.
+            return None
+        family = resolver.families[metric.type]
+        offered = [one.name for one in family.measures(metric)]
+        if "value" not in offered:
+            self.problem(
+                f"`{name}` is {metric.definition.noun()}, which has no value to calculate with",
+                *path,
+                fix="Name a metric that has one value for each bucket, such as usage.",
+            )
+            return None
+        found = family.measure(metric, measure or "value")
+        if found is None:
+            fix = did_you_mean(measure, offered, what=f"measures of {name}")
+            self.problem(f"`{name}` has no measure `{measure}`", *path, fix=fix, code=Code.UNKNOWN_NAME)
+            return None
+        return metric, found
+
+    def problem(
+        self, message: str, *path: str | int, fix: str | None = None, code: Code = Code.DEFINITION_INVALID
+    ) -> None:
+        self.problems.append(Problem(message, self.resolver.definitions.span(*self.path, *path), fix, code))
 
 
 def resolve(definitions: Definitions, families: Mapping[str, ResolvesMetrics]) -> SemanticModel:
@@ -94,6 +137,7 @@ class _Resolver:
         self.events: dict[str, Event] = {}
         self.metrics: dict[str, Metric] = {}
         self.moments: dict[str, Selection] = {}
+        self.circular: set[str] = set()
 
     def model(self) -> SemanticModel:
         project = self.definitions.project
@@ -104,10 +148,8 @@ class _Resolver:
         self.check_references()
         for name in self.definitions.events:
             self.add_event(name)
-        # Value moments first: every other family may rest on them.
-        ordered = sorted(self.definitions.metrics.items(), key=lambda item: item[1].type != "value_moment")
-        for name, definition in ordered:
-            self.add_metric(name, definition)
+        for name in self.metrics_in_order():
+            self.add_metric(name, self.definitions.metrics[name])
         self.check_project()
         if self.problems:
             raise DefinitionError(
@@ -302,6 +344,43 @@ class _Resolver:
         match = all_of(conditions)
         self.events[name] = Event(name, source, match, key, written.once_per_user, written.label, written.description)
 
+    def metrics_in_order(self) -> list[str]:
+        """Each metric after those it is made of; value moments first, since every other family may rest on them."""
+        metrics = self.definitions.metrics
+        moments = [name for name, one in metrics.items() if one.type == "value_moment"]
+        made_of = {
+            name: [wanted for _, wanted in self.families[one.type].inputs(one) if wanted in metrics]
+            for name, one in metrics.items()
+            if one.type != "value_moment"
+        }
+        while True:
+            try:
+                ordered = TopologicalSorter(made_of).static_order()
+                return [*moments, *(name for name in ordered if name not in moments)]
+            except CycleError as error:
+                backwards: list[str] = error.args[1][1:]
+                self.refuse_cycle(backwards[::-1])
+                # The others are looked at as if these had no inputs; nothing can be asked of the project anyway.
+                made_of |= {name: [] for name in backwards}
+
+    def refuse_cycle(self, members: Sequence[str]) -> None:
+        """Metrics of which each is made of the next, and the last of the first."""
+        written = list(self.definitions.metrics)
+        begin = members.index(min(members, key=written.index))
+        first, *others = (*members[begin:], *members[:begin])
+        following = others[0] if others else first
+        definition = self.definitions.metrics[first]
+        inputs = self.families[definition.type].inputs(definition)
+        path = next(path for path, wanted in inputs if wanted == following)
+        self.problems.append(
+            Problem(
+                f"`{' -> '.join((first, *others, first))}`: a metric cannot be made of itself",
+                self.definitions.span("metrics", first, *path),
+                "Make one of them of something else.",
+            )
+        )
+        self.circular |= set(members)
+
     def selection(self, name: str) -> Selection | None:
         if name in self.moments:
             return self.moments[name]
@@ -314,7 +393,7 @@ class _Resolver:
     def add_metric(self, name: str, definition: MetricDefinition) -> None:
         family = self.families[definition.type]
         wanted = [(reference.kind, found) for _, reference, found in references(definition)]
-        if any(found not in self.known(kind) for kind, found in wanted):
+        if name in self.circular or any(found not in self.known(kind) for kind, found in wanted):
             return
         scope = Scope(self, ("metrics", name))
         spec = family.resolve(definition, scope)
@@ -325,7 +404,8 @@ class _Resolver:
         self.check_class(name, definition, engaged=engaged)
         selections = family.selections(spec)
         sources = tuple(dict.fromkeys(source for one in selections for source in one.sources))
-        self.check_entity(name, definition, sources)
+        if not family.inputs(definition):  # What is made of other metrics counts whom they count.
+            self.check_entity(name, definition, sources)
         if definition.type == "value_moment":
             alternatives = tuple(one for selection in selections for one in selection.alternatives)
             self.moments[name] = Selection(name, alternatives, is_value_moment=True)
@@ -336,7 +416,7 @@ class _Resolver:
             spec=spec,
             metric_class=MetricClass.ENGAGEMENT if engaged else MetricClass.USAGE,
             sources=sources,
-            depends_on=tuple(dict.fromkeys(found for _, found in wanted)),
+            depends_on=tuple(dict.fromkeys(found for _, found in (*wanted, *family.inputs(definition)))),
             where=self.definitions.key_span("metrics", name),
             entity=definition.entity,
         )

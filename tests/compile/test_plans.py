@@ -32,10 +32,17 @@ SERIES = (
     {"grain": "week", "parts": "overall,rows", "order": "-value", "limit": 5},
 )
 OTHERS = ({}, {"by": "country"}, {"grain": "month"})
+CALCULATED = (
+    {},
+    {"by": "country,platform", "parts": "rows,overall"},
+    {"grain": "week", "parts": "overall,rows", "order": "-value", "limit": 5, "where": "country != 'DE'"},
+)
 WORDS = {
     "usage": SERIES,
     "value_moment": SERIES,
     "active_users": (*OTHERS, {"parts": "rows,overall"}),
+    "ratio": (*CALCULATED, {"by": "country", "measures": "value,numerator,denominator"}, {"grain": "hour"}),
+    "derived": CALCULATED,
     "funnel": (*OTHERS, {"measures": ""}, {"measures": "seconds_from_previous_p90"}),
 }
 

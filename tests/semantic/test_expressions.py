@@ -6,7 +6,7 @@ import pytest
 
 from metrics_api.plan.explain import say
 from metrics_api.plan.expr import Type
-from metrics_api.semantic.expressions import ConditionError, parse_condition
+from metrics_api.semantic.expressions import ConditionError, parse_arithmetic, parse_condition
 
 PROPERTIES = {
     "minutes": Type.NUMBER,
@@ -81,6 +81,8 @@ def test_means(written: str, meaning: str) -> None:
         ("'", "is not a condition", None),
         ("(" * 60 + "level = 1" + ")" * 60, "nested more than", "flatter"),
         ("level = 1 or " * 400 + "level = 2", "characters long", None),
+        ("level + " * 400 + "level > 2", "more than 100 arithmetic operations", None),
+        ("level > 1e400", "larger than any number", None),
     ],
 )
 def test_refuses(written: str, message: str, fix: str | None) -> None:
@@ -89,3 +91,43 @@ def test_refuses(written: str, message: str, fix: str | None) -> None:
     assert message in raised.value.message
     if fix:
         assert fix in (raised.value.fix or "")
+
+
+@pytest.mark.parametrize(
+    ("written", "meaning"),
+    [
+        ("a / b.users", "divide(a, b.users)"),
+        ("a - b - 2 * (c + 0.5)", "sub(sub(a, b), mul(2, add(c, 0.5)))"),
+        ("-a / -1e3", "divide(neg(a), neg(1E+3))"),
+        ("order / values.end", "divide(order, values.end)"),
+        ('"current_date" * 2', "mul(current_date, 2)"),
+        ("a - (-b)", "sub(a, neg(b))"),
+        ("a / 0", "divide(a, 0)"),
+    ],
+)
+def test_arithmetic(written: str, meaning: str) -> None:
+    assert say(parse_arithmetic(written)) == meaning
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("", "is not one expression"),
+        ("a b", "`a AS b` is not something a derived metric may say"),
+        ("a % 2", "`a % 2` is not something a derived metric may say"),
+        ("a / 'b'", "`'b'` is not something a derived metric may say"),
+        ("a.b.c", "`a.b.c` is not something a derived metric may say"),
+        ("a + (select 1)", "`(SELECT 1)` is not something a derived metric may say"),
+        ("*", "is not something a derived metric may say"),
+        ("a +", "is not an expression: something is missing"),
+        ("a; b", "is not one expression"),
+        ("a /* b */ + c", "holds no comments"),
+        ("1e999 * a", "larger than any number"),
+        ("(" * 2000 + "a" + ")" * 1999, "is not an expression"),
+        ("a + " * 1000 + "a", "characters long"),
+    ],
+)
+def test_arithmetic_refuses(written: str, message: str) -> None:
+    with pytest.raises(ConditionError) as raised:
+        parse_arithmetic(written)
+    assert message in raised.value.message

@@ -1,0 +1,122 @@
+/* metrics-api metric=minutes_per_weekly_active fingerprint=ce9292ebf157 */
+WITH counted AS (
+  SELECT
+    DATE_TRUNC(
+      'week',
+      CAST(CASE
+        WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
+        THEN occurred_at + INTERVAL '1' HOUR
+        ELSE occurred_at + INTERVAL '2' HOUR
+      END AS DATE)
+    ) AS period,
+    COALESCE(country, '(none)') AS country,
+    SUM(CASE WHEN minutes BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308 THEN minutes END) AS minutes_watched
+  FROM app_events
+  WHERE
+    occurred_at >= TIMESTAMP '2026-03-01 23:00:00'
+    AND occurred_at < TIMESTAMP '2026-03-29 22:00:00'
+    AND occurred_on >= DATE '2026-02-28'
+    AND occurred_on <= DATE '2026-03-30'
+    AND NOT COALESCE(is_internal, FALSE)
+    AND event = 'watched'
+    AND minutes >= 1
+    AND minutes <= 1.7976931348623157E+308
+  GROUP BY
+    1,
+    2
+), segments AS (
+  SELECT
+    country
+  FROM counted
+  GROUP BY
+    1
+), people AS (
+  SELECT
+    user_id AS entity,
+    COALESCE(country, '(none)') AS country,
+    BITWISE_OR_AGG(
+      BITWISE_LEFT_SHIFT(
+        BIGINT '1',
+        DATE_DIFF(
+          'day',
+          DATE '2026-03-02',
+          CAST(CASE
+            WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
+            THEN occurred_at + INTERVAL '1' HOUR
+            ELSE occurred_at + INTERVAL '2' HOUR
+          END AS DATE)
+        )
+      )
+    ) AS days
+  FROM app_events
+  WHERE
+    occurred_at >= TIMESTAMP '2026-03-01 23:00:00'
+    AND occurred_at < TIMESTAMP '2026-03-29 22:00:00'
+    AND occurred_on >= DATE '2026-02-28'
+    AND occurred_on <= DATE '2026-03-30'
+    AND NOT COALESCE(is_internal, FALSE)
+    AND (
+      (
+        event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308 AND minutes >= 3
+      )
+      OR event = 'shared'
+    )
+    AND user_id <> ''
+  GROUP BY
+    1,
+    2
+), active AS (
+  SELECT
+    spine.period,
+    people.country,
+    COUNT(*) AS users
+  FROM (VALUES
+    (DATE '2026-03-02', 127),
+    (DATE '2026-03-09', 16256),
+    (DATE '2026-03-16', 2080768),
+    (DATE '2026-03-23', 266338304)) AS spine(period, mask)
+  CROSS JOIN people
+  WHERE
+    BITWISE_AND(people.days, spine.mask) <> 0
+  GROUP BY
+    1,
+    2
+), segments_2 AS (
+  SELECT
+    country
+  FROM active
+  GROUP BY
+    1
+), inputs AS (
+  SELECT
+    spine.period,
+    segments.country,
+    counted.minutes_watched,
+    CAST(NULL AS BIGINT) AS weekly_actives
+  FROM UNNEST(SEQUENCE(DATE '2026-03-02', DATE '2026-03-23', INTERVAL '7' DAY)) AS spine(period)
+  CROSS JOIN segments
+  LEFT JOIN counted
+    ON spine.period = counted.period AND segments.country = counted.country
+  UNION ALL
+  SELECT
+    spine.period,
+    segments_2.country,
+    CAST(NULL AS DOUBLE) AS minutes_watched,
+    COALESCE(active.users, 0) AS weekly_actives
+  FROM UNNEST(SEQUENCE(DATE '2026-03-02', DATE '2026-03-23', INTERVAL '7' DAY)) AS spine(period)
+  CROSS JOIN segments_2
+  LEFT JOIN active
+    ON spine.period = active.period AND segments_2.country = active.country
+)
+SELECT
+  period,
+  country,
+  CAST(MAX(minutes_watched) AS DOUBLE) / NULLIF(COALESCE(MAX(weekly_actives), 0), 0) AS value
+FROM inputs
+GROUP BY
+  1,
+  2
+ORDER BY
+  period,
+  country
+LIMIT 10001
