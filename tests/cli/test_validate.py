@@ -25,8 +25,8 @@ def test_counts_what_it_read(streaming: Path, invoke: Invoke) -> None:
     result = invoke(streaming, "validate")
     assert result.exit_code == 0
     assert result.stdout == (
-        "streaming: no problems in 5 files, 1 source, 8 events, 12 metrics\n"
-        "metrics by type: 3 active_users, 2 funnel, 6 usage, 1 value_moment\n"
+        "streaming: no problems in 5 files, 1 source, 8 events, 15 metrics\n"
+        "metrics by type: 3 active_users, 1 derived, 2 funnel, 1 ratio, 7 usage, 1 value_moment\n"
     )
 
 
@@ -136,9 +136,9 @@ def test_finds_the_project(streaming: Path, tmp_path: Path, invoke: Invoke, plac
             said = validated(folder)
             assert "2 files" in said
         case "environment":
-            assert "12 metrics" in validated(tmp_path, env={"METRICS_API_PROJECT": str(streaming)})
+            assert "1 source, 8 events" in validated(tmp_path, env={"METRICS_API_PROJECT": str(streaming)})
         case "option":
-            assert "12 metrics" in validated(tmp_path, "-p", str(streaming))
+            assert "1 source, 8 events" in validated(tmp_path, "-p", str(streaming))
         case "below":
             # Below this folder stands a project, so the one above is not meant.
             (tmp_path / "project.yml").write_text("project: {name: other}\n", "utf-8")

@@ -246,14 +246,14 @@ def test_inputs_of_two_sources_do_not_multiply_each_other(tmp_path: Path) -> Non
                 (TIMESTAMP '2026-01-05 09:00', 'click', 'ann', 1.0, 'DE'),
                 (TIMESTAMP '2026-01-05 10:00', 'click', 'ann', 1.0, 'DE'),
                 (TIMESTAMP '2026-01-05 11:00', 'click', 'bob', 1.0, 'DE'),
-                (TIMESTAMP '2026-01-06 11:00', 'click', 'bob', 1.0, 'US')) AS sent("at", event, user_id, minutes, country)
+                (TIMESTAMP '2026-01-06 11:00', 'click', 'bob', 1.0, 'US')) AS e("at", event, user_id, minutes, country)
         """)
         connection.execute("""
             CREATE TABLE web_events AS SELECT * FROM (VALUES
                 (TIMESTAMP '2026-01-05 09:00', 'visit', 'ann', 'DE', '/'),
                 (TIMESTAMP '2026-01-05 09:30', 'visit', 'bob', 'DE', '/'),
                 (TIMESTAMP '2026-01-06 09:00', 'visit', 'cy', 'FR', '/'),
-                (TIMESTAMP '2026-01-06 23:00', 'visit', 'cy', 'FR', '/')) AS sent(seen_at, name, visitor, country, page)
+                (TIMESTAMP '2026-01-06 23:00', 'visit', 'cy', 'FR', '/')) AS e(seen_at, name, visitor, country, page)
         """)
     model(tmp_path, "rate: {type: ratio, numerator: clicks, denominator: visits.users}")
     project = load_project(tmp_path)
