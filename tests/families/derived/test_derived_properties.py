@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from families.asking import EXAMPLES, project_over
+from families.asking import project_over
+from families.engines import on_every_engine
 from families.oracles.active_users import Window, active_users
 from families.oracles.calendar import Grain, bucket_starts
 from families.oracles.conditions import Condition, selector_of, to_sql
@@ -95,9 +95,8 @@ def same(ours: float | None, theirs: float | None) -> bool:
     return math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-6)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
-@given(st.data())
-def test_calculated_metrics_are_arithmetic_over_their_inputs(data: st.DataObject) -> None:
+@on_every_engine()
+def test_calculated_metrics_are_arithmetic_over_their_inputs(data: st.DataObject, engine: str) -> None:
     world = data.draw(worlds(event_ids=False))
     grain = data.draw(grains())
     first, last = data.draw(ranges(world, grain))
@@ -121,6 +120,7 @@ def test_calculated_metrics_are_arithmetic_over_their_inputs(data: st.DataObject
         f"rate: {{type: ratio, numerator: {above}, denominator: {below}}}\n"
         f"calculated: {{type: derived, expression: '{written(formula)}'}}\n"
         f"{yaml_of('one', one)}\n{yaml_of('other', other)}\n{actives}\n  window: 2 days",
+        engine=engine,
     )
 
     def cells(metric: str, measure: str) -> tuple[Mapping[tuple[object, tuple[str, ...]], float | None], str]:

@@ -9,7 +9,7 @@ WITH counted AS (
         ELSE occurred_at + INTERVAL '2 HOUR'
       END AS DATE)
     ) AS DATE) AS period,
-    COALESCE(country, '(none)') AS country,
+    COALESCE(country, '(none)') COLLATE "C" AS country,
     SUM(CASE WHEN minutes BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308 THEN minutes END) AS minutes_watched
   FROM app_events
   WHERE
@@ -33,7 +33,7 @@ WITH counted AS (
 ), people AS (
   SELECT
     user_id AS entity,
-    COALESCE(country, '(none)') AS country,
+    COALESCE(country, '(none)') COLLATE "C" AS country,
     BIT_OR(
       CAST(1 AS BIGINT) << CAST(CAST(CASE
         WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
