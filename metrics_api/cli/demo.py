@@ -15,6 +15,7 @@ import typer
 
 from metrics_api import __version__
 from metrics_api.cli.ready_query import ready_query
+from metrics_api.cli.schema import write_editor_schema
 from metrics_api.cli.serve import Port, bound, serve_project
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def demo(
         for file in copy_definitions(chosen.name, folder):
             typer.echo(f"{file} written")
         project = open_project(folder, None)
+        write_editor_schema(folder)
         _tell_what_next(project, folder)
         if listening is None:
             typer.echo(f"Once it is served:\n\n{ready_query(project.model, f'http://127.0.0.1:{port}')}")

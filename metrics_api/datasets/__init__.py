@@ -19,7 +19,7 @@ _DEFINITIONS = (
     Path(__file__).parents[1] / "_definitions",
     Path(__file__).parents[2] / "metric_definitions",
 )
-_EDITOR_HINT = "# yaml-language-server:"
+_EDITOR_HINT = "# yaml-language-server: $schema="
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def copy_definitions(name: str, folder: Path) -> tuple[Path, ...]:
     for original in sorted(source.glob("*.yml")):
         copy = folder / original.name
         if not copy.exists():
-            copy.write_text(_without_editor_hint(original.read_text(encoding="utf-8")), encoding="utf-8")
+            copy.write_text(_with_own_schema(original.read_text(encoding="utf-8")), encoding="utf-8")
             written.append(copy)
     return tuple(written)
 
@@ -97,7 +97,7 @@ def _definitions_of(one: Dataset) -> Path:
     )
 
 
-def _without_editor_hint(text: str) -> str:
-    """The text without the schema's path in its first line, which holds in the repository only."""
+def _with_own_schema(text: str) -> str:
+    """The text with the schema of its own folder in its first line, where it names one."""
     first, _, rest = text.partition("\n")
-    return rest if first.startswith(_EDITOR_HINT) else text
+    return f"{_EDITOR_HINT}.metrics-api/definitions.schema.json\n{rest}" if first.startswith(_EDITOR_HINT) else text

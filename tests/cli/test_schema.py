@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
 import pytest
 
-from metrics_api.definitions.yaml12 import read_yaml
+from metrics_api.cli.schema import EDITOR_SCHEMA
+from metrics_api.definitions.yaml12 import parse_yaml, read_yaml
 from tests.cli.conftest import Invoke
 
 try:
@@ -50,3 +52,85 @@ def test_the_sdl_is_that_of_the_project(cdnow: Path, tmp_path: Path, invoke: Inv
     sdl = (tmp_path / "schema.graphql").read_text("utf-8")
     assert "repeatPurchase" in sdl
     assert "videosWatched" not in sdl
+
+
+# -- the schema that knows the names of a project ----------------------------------------------------------------------
+
+
+def editor_schema(folder: Path, invoke: Invoke) -> jsonschema.Draft202012Validator:
+    result = invoke(folder, "schema", "--editor")
+    assert result.exit_code == 0, result.stderr
+    schema = json.loads((folder / EDITOR_SCHEMA).read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def refusals(validator: jsonschema.Draft202012Validator, text: str) -> set[tuple[str, str]]:
+    """The keyword and value of everything refused, alternatives included."""
+    found: set[tuple[str, str]] = set()
+    waiting = list(validator.iter_errors(parse_yaml(text, "a.yml").data))
+    while waiting:
+        error = waiting.pop()
+        waiting += error.context or ()
+        found.add((str(error.validator), str(error.instance)))
+    return found
+
+
+@pytest.mark.parametrize("name", ["streaming", "cdnow"])
+def test_a_projects_own_files_are_valid(name: str, request: pytest.FixtureRequest) -> None:
+    folder: Path = request.getfixturevalue(name)
+    schema = json.loads((folder / EDITOR_SCHEMA).read_text("utf-8"))  # `demo` wrote it.
+    validator = jsonschema.Draft202012Validator(schema)
+    for file in folder.glob("*.yml"):
+        assert file.read_text("utf-8").startswith(f"# yaml-language-server: $schema={EDITOR_SCHEMA}\n")
+        assert list(validator.iter_errors(read_yaml(file).data)) == []
+
+
+def test_misspelled_names_are_refused_and_new_ones_known(
+    project: Callable[[str], Path], invoke: Invoke, tmp_path: Path
+) -> None:
+    folder = project("metrics:\n  times: {type: usage, event: watched}\n")
+    validator = editor_schema(folder, invoke)
+    active = "metrics: {actives: {type: active_users, on: NAME}}"
+    assert refusals(validator, active.replace("NAME", "watched")) == set()
+    for text, wrong in {
+        active: "NAME",
+        "metrics: {a: {type: usage, event: wached}}": "wached",
+        "metrics: {a: {type: active_users, on: times}}": "times",  # A metric, but no value moment.
+        "metrics: {a: {type: funnel, steps: {one: wached, two: {on: watched}}}}": "wached",
+        "metrics: {a: {type: funnel, steps: {one: {event: wached}, two: {on: watched}}}}": "wached",
+        "events: {a: {source: logg}}": "logg",
+        "project: {name: a, default_warehouse: dmeo}": "dmeo",
+        "project: {name: a, warehouses: {demo: {type: duckbd}}}": "duckbd",
+    }.items():
+        assert ("enum", wrong) in refusals(validator, text), text
+    (folder / "more.yml").write_text(
+        "events: {shared: {source: log}}\nmetrics:\n  moments: {type: value_moment, moments: {one: shared}}\n", "utf-8"
+    )
+    assert ("enum", "moments") in refusals(validator, active.replace("NAME", "moments"))
+    validator = editor_schema(folder, invoke)
+    for name in ("moments", "shared", "watched"):
+        assert refusals(validator, active.replace("NAME", name)) == set()
+
+
+def test_what_helps_while_one_types(project: Callable[[str], Path], invoke: Invoke) -> None:
+    schema = editor_schema(project("metrics:\n  times: {type: usage, event: watchd}\n"), invoke).schema
+    fields = schema["$defs"]["UsageDefinition"]["properties"]  # type: ignore[index]
+    assert fields["event"]["enum"] == ["watched"]
+    assert "sum(minutes)" in fields["measure"]["examples"]
+    assert fields["where"]["description"].endswith("Properties: `city` (string), `minutes` (number).")
+
+
+def test_a_project_without_names_yet(tmp_path: Path, invoke: Invoke) -> None:
+    (tmp_path / "project.yml").write_text("project: {name: new}\n", "utf-8")
+    validator = editor_schema(tmp_path, invoke)
+    assert refusals(validator, "project: {name: new}") == set()
+    assert ("not", "anything") in refusals(validator, "events: {a: {source: anything}}")
+
+
+def test_what_editors_read_is_not_for_version_control(project: Callable[[str], Path], invoke: Invoke) -> None:
+    folder = project("")
+    editor_schema(folder, invoke)
+    assert (folder / ".metrics-api" / ".gitignore").read_text("utf-8") == "*\n"
+    assert invoke(folder, "validate").exit_code == 0
+    assert invoke(folder, "schema", "--editor", "--check").exit_code == 2
