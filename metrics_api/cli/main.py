@@ -5,13 +5,14 @@ from typing import Annotated
 import typer
 
 from metrics_api import __version__
-from metrics_api.cli import demo, explain, query, schema, serve, test, validate
+from metrics_api.cli import demo, explain, init, query, schema, serve, test, validate
 from metrics_api.cli.program import Program
 
 EPILOG = """\
 Begin with:
 
   metrics-api demo             an example project and its warehouse, served
+  metrics-api init --help      a project of your own, from two events
   metrics-api validate         in a folder of definitions
   metrics-api query videos_watched --last "7 days"
 
@@ -52,6 +53,7 @@ def before_any_command(
     """The options that stand before a command."""
 
 
+app.command(epilog=init.EXAMPLES)(init.init)
 app.command(epilog=validate.EXAMPLES)(validate.validate)
 app.command(epilog=schema.EXAMPLES)(schema.schema)
 app.command("test", epilog=test.EXAMPLES)(test.run_metric_tests)

@@ -13,7 +13,7 @@ import pytest
 from metrics_api import __version__
 from tests.cli.conftest import PROGRAM, Invoke, environment, run
 
-COMMANDS = ("validate", "test", "schema", "explain", "query", "serve", "demo")
+COMMANDS = ("init", "validate", "test", "schema", "explain", "query", "serve", "demo")
 HEAVY = ("strawberry", "graphql", "duckdb", "pyarrow", "numpy", "uvicorn", "starlette")
 
 
