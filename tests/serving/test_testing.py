@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from families.cases import Case, cases_below
+from families.engines import ENGINES
 from metrics_api.compile.project import load_model
 from metrics_api.definitions.yaml12 import parse_yaml
 from metrics_api.engines import engine
@@ -49,12 +50,12 @@ entities:
 """
 
 
-def outcomes(folder: Path, text: str, names: Sequence[str] = ()) -> list[Outcome]:
+def outcomes(folder: Path, text: str, names: Sequence[str] = (), warehouse: str | None = None) -> list[Outcome]:
     (folder / "project.yml").write_text(text, "utf-8")
     model, definitions = load_model(folder)
     tests, problems = prepared_tests(model, definitions, names)
     assert problems == []
-    return list(run_tests(model, definitions, folder, tests))
+    return list(run_tests(model, definitions, folder, tests, warehouse))
 
 
 # -- one format --------------------------------------------------------------------------------------------------------
@@ -86,8 +87,15 @@ def as_test(case: Case) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", list(cases_below(FAMILIES)), ids=str)
-def test_every_case_is_a_test_that_passes_without_tables(case: Case, tmp_path: Path) -> None:
-    (outcome,) = outcomes(tmp_path, json.dumps(as_test(case)))
+@pytest.mark.parametrize("engine_name", ENGINES)
+def test_every_case_is_a_test_that_passes_without_tables(case: Case, engine_name: str, tmp_path: Path) -> None:
+    written, warehouse = as_test(case), None
+    if engine_name == "postgres":
+        import postgres
+
+        warehouse = "server"
+        written["project"]["warehouses"] = {warehouse: {"type": "postgres", **postgres.server().settings}}
+    (outcome,) = outcomes(tmp_path, json.dumps(written), warehouse=warehouse)
     assert outcome.error is None
     assert outcome.differences == ()
 
