@@ -11,13 +11,16 @@ import strawberry
 from strawberry import UNSET
 from strawberry.types.info import Info
 
+from metrics_api.definitions.base import Described
+from metrics_api.definitions.loader import Definitions
+from metrics_api.definitions.sources import EventDefinition, SourceDefinition
 from metrics_api.families import families
 from metrics_api.graphql_schema.context import RequestContext
 from metrics_api.graphql_schema.layout import camel, sources_of
 from metrics_api.graphql_schema.names import public_metrics
 from metrics_api.graphql_schema.object_types import resolved
 from metrics_api.periods import Weekday as CoreWeekday
-from metrics_api.semantic.model import Metric, Property, SemanticModel, Source
+from metrics_api.semantic.model import Event, Metric, Property, SemanticModel, Source
 from metrics_api.serving.project import Explained
 
 
@@ -49,6 +52,12 @@ class ValueType(enum.Enum):
 class DependencyKind(enum.Enum):
     EVENT = "event"
     METRIC = "metric"
+
+
+@strawberry.enum(description="What a table holds.")
+class TableKind(enum.Enum):
+    SOURCE = strawberry.enum_value("source", description="A row for each event.")
+    ENTITY = strawberry.enum_value("entity", description="What is known of users or accounts, or their ids.")
 
 
 Weekday = strawberry.enum(
@@ -85,6 +94,22 @@ class CatalogDimension:
     unit: str | None
 
 
+@strawberry.type(description="A column that a metric reads.")
+class CatalogColumn:
+    name: str = strawberry.field(description="As the warehouse calls it.")
+    named_by: list[str] = strawberry.field(
+        description="The fields of the definition that name it: `time`, `identity.user`, `properties.minutes`."
+    )
+
+
+@strawberry.type(description="A table that a metric reads.")
+class CatalogLineage:
+    kind: TableKind
+    name: str = strawberry.field(description="The source or the entity.")
+    table: str = strawberry.field(description="As the warehouse calls it.")
+    columns: list[CatalogColumn]
+
+
 @strawberry.type(description="How far the data of a metric reaches.")
 class CatalogFreshness:
     data_through: datetime = strawberry.field(description="No event after it is known yet.")
@@ -107,6 +132,20 @@ class CatalogMetric:
     format: MetricFormat | None
     deprecated: CatalogDeprecation | None
     sources: list[str] = strawberry.field(description="The sources whose events it counts.")
+
+    entity: str = strawberry.field(description="Who is counted: user or account.")
+
+    @resolved(description="The tables and columns that `sql` reads. Breakdowns and filters may read more of them.")
+    async def lineage(self, info: Info) -> list[CatalogLineage] | None:
+        return [
+            CatalogLineage(
+                kind=TableKind(one.kind),
+                name=one.name,
+                table=one.table,
+                columns=[CatalogColumn(name=of.name, named_by=list(of.named_by)) for of in one.columns],
+            )
+            for one in (await self._explained(info)).lineage
+        ]
 
     @resolved(description="The events and metrics it rests on.")
     def depends_on(self) -> list[CatalogDependency]:
@@ -169,8 +208,25 @@ class CatalogProperty:
 class CatalogSource:
     name: str
     table: str
+    label: str | None
     description: str | None
+    owner: str | None = strawberry.field(description="Who answers for it.")
+    tags: list[str]
+    deprecated: CatalogDeprecation | None
     properties: list[CatalogProperty]
+
+
+@strawberry.type(description="Something that people do.")
+class CatalogEvent:
+    name: str
+    source: str
+    label: str | None
+    description: str | None
+    owner: str | None = strawberry.field(description="Who answers for it.")
+    tags: list[str]
+    deprecated: CatalogDeprecation | None
+    stored_as: str | None = strawberry.field(description="What the source calls it; null for any event of it.")
+    dependents: list[str] = strawberry.field(description="The metrics that rest on it, directly or through others.")
 
 
 @strawberry.type(description="The project as a whole.")
@@ -207,8 +263,22 @@ class Catalog:
         ]
 
     @resolved(description="The tables of events.")
-    def sources(self) -> list[CatalogSource]:
-        return [_source(one) for one in self.model.sources.values()]
+    def sources(self, info: Info) -> list[CatalogSource]:
+        written = _definitions(info).sources
+        return [
+            _source(one, written[name])
+            for name, one in self.model.sources.items()
+            if written[name].visibility == "public"
+        ]
+
+    @resolved(description="What people do.")
+    def events(self, info: Info) -> list[CatalogEvent]:
+        written = _definitions(info).events
+        return [
+            _event(one, written[name], self.model)
+            for name, one in self.model.events.items()
+            if written[name].visibility == "public"
+        ]
 
     @resolved(description="The project as a whole.")
     def project(self) -> CatalogProject:
@@ -224,7 +294,6 @@ class Catalog:
 
 def catalog_metric(metric: Metric, model: SemanticModel) -> CatalogMetric:
     written = metric.definition
-    deprecated = written.deprecated
     return CatalogMetric(
         metric=metric,
         model=model,
@@ -238,9 +307,8 @@ def catalog_metric(metric: Metric, model: SemanticModel) -> CatalogMetric:
         tags=list(written.tags),
         unit=written.unit,
         format=MetricFormat(written.format) if written.format else None,
-        deprecated=CatalogDeprecation(reason=deprecated.reason, replaced_by=deprecated.replaced_by)
-        if deprecated
-        else None,
+        deprecated=_deprecation(written),
+        entity=metric.entity,
         sources=[one.name for one in metric.sources],
     )
 
@@ -249,9 +317,41 @@ def _kind(model: SemanticModel, name: str) -> DependencyKind:
     return DependencyKind.METRIC if name in model.metrics else DependencyKind.EVENT
 
 
-def _source(one: Source) -> CatalogSource:
-    properties = [_property(of) for of in one.properties.values()]
-    return CatalogSource(name=one.name, table=one.table, description=one.description, properties=properties)
+def _definitions(info: Info) -> Definitions:
+    context: RequestContext = info.context
+    return context.project.definitions
+
+
+def _deprecation(written: Described) -> CatalogDeprecation | None:
+    found = written.deprecated
+    return CatalogDeprecation(reason=found.reason, replaced_by=found.replaced_by) if found else None
+
+
+def _source(one: Source, written: SourceDefinition) -> CatalogSource:
+    return CatalogSource(
+        name=one.name,
+        table=one.table,
+        label=written.label,
+        description=written.description,
+        owner=written.owner,
+        tags=list(written.tags),
+        deprecated=_deprecation(written),
+        properties=[_property(of) for of in one.properties.values()],
+    )
+
+
+def _event(one: Event, written: EventDefinition, model: SemanticModel) -> CatalogEvent:
+    return CatalogEvent(
+        name=one.name,
+        source=one.source.name,
+        label=written.label,
+        description=written.description,
+        owner=written.owner,
+        tags=list(written.tags),
+        deprecated=_deprecation(written),
+        stored_as=one.key,
+        dependents=list(model.dependents(one.name)),
+    )
 
 
 def _property(one: Property) -> CatalogProperty:

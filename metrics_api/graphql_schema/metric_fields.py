@@ -132,12 +132,19 @@ class MetricFields:
 
 
 def _description(metric: Metric) -> str:
-    """What it is, and what its `value` is."""
+    """What it is, what its `value` is, and who answers for it."""
     written = metric.definition
     meaning = f"{metric.label}: {written.description}" if written.description else f"{metric.label}."
     value = next((one for one in families()[metric.type].measures(metric) if one.name == "value"), None)
-    unit = f"In {written.unit}." if written.unit else ""
-    return " ".join(part for part in (meaning, value.description if value else "", unit) if part)
+    told = (
+        meaning,
+        value.description if value else "",
+        f"In {written.unit}." if written.unit else "",
+        f"Shown as a {written.format}." if written.format else "",
+        f"Owner: {written.owner}." if written.owner else "",
+        f"Tags: {', '.join(written.tags)}." if written.tags else "",
+    )
+    return " ".join(part for part in told if part)
 
 
 def _deprecation(metric: Metric) -> str | None:

@@ -24,7 +24,8 @@ OWN_TYPES = frozenset((
     "DurationUnit", "Grain", "Direction", "StringFilter", "NumberFilter", "IntegerFilter", "DecimalFilter",
     "BooleanFilter", "DateFilter", "DateTimeFilter", "Catalog", "CatalogMetric", "CatalogMeasure", "CatalogDimension",
     "CatalogSource", "CatalogProperty", "CatalogDependency", "CatalogDeprecation", "CatalogFreshness",
-    "CatalogProject", "Compare", "MetricClass", "MetricFormat", "ValueType", "DependencyKind", "Weekday", "Date",
+    "CatalogProject", "CatalogColumn", "CatalogLineage", "CatalogEvent", "TableKind",
+    "Compare", "MetricClass", "MetricFormat", "ValueType", "DependencyKind", "Weekday", "Date",
     "DateTime", "BigInt", "Decimal", "Period", "String", "Int", "Float", "Boolean", "ID", "Mutation", "Subscription",
 ))
 # fmt: on

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Protocol
 
-from metrics_api.definitions.base import ENTITIES, MetricDefinition, Selector
+from metrics_api.definitions.base import ENTITIES, Deprecated, MetricDefinition, Selector
 from metrics_api.definitions.loader import Definitions
 from metrics_api.definitions.names import LONGEST_NAME, Path, Reference, references
 from metrics_api.errors import Code, DefinitionError, Problem, SourceSpan, did_you_mean
@@ -184,6 +184,9 @@ class _Resolver:
             for name, definition in members.items():
                 for path, reference, wanted in references(definition):
                     self.check_reference((group, name, *path), reference, wanted)
+        for kind, written in (("sources", self.definitions.sources), *groups):
+            for name, definition in written.items():
+                self.check_replacement(kind, name, definition.deprecated, written)
         for name in self.definitions.events:
             if name in self.definitions.metrics and self.definitions.metrics[name].type == "value_moment":
                 self.problems.append(
@@ -193,6 +196,16 @@ class _Resolver:
                         f"Rename one of them; the event is at {self.definitions.key_span('events', name)}.",
                     )
                 )
+
+    def check_replacement(self, kind: str, name: str, deprecated: Deprecated | None, known: Iterable[str]) -> None:
+        """What a deprecated definition names instead must be there, and not be itself."""
+        if deprecated is None or (wanted := deprecated.replaced_by) is None:
+            return
+        if (others := [one for one in known if one != name]) and wanted in others:
+            return
+        message = f"`{name}` is replaced by itself" if wanted == name else f"there is no {kind[:-1]} `{wanted}`"
+        where = self.definitions.span(kind, name, "deprecated", "replaced_by")
+        self.problems.append(Problem(message, where, did_you_mean(wanted, others, what=kind), Code.UNKNOWN_NAME))
 
     def check_reference(self, path: Path, reference: Reference, wanted: str) -> None:
         known = self.known(reference.kind)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from metrics_api.compile.comparison import earlier_dates
-from metrics_api.compile.pipeline import Statement, compile_query, plan_of
+from metrics_api.compile.pipeline import Statement, compile_query
 from metrics_api.compile.project import load_model
 from metrics_api.definitions.loader import Definitions
 from metrics_api.definitions.warehouses import resolve_environment
@@ -28,6 +28,7 @@ from metrics_api.results import Answer, Info, split, with_completeness
 from metrics_api.semantic.model import SemanticModel, Source
 from metrics_api.serving.asking import ask
 from metrics_api.serving.freshness import newest
+from metrics_api.serving.lineage import ReadTable, lineage
 from metrics_api.serving.missing import explain_failure
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Explained:
     sql: str
     fingerprint: str
     conventions: tuple[str, ...]
+    lineage: tuple[ReadTable, ...]
+    """The tables that the statement reads, with their columns."""
 
 
 class Project:
@@ -154,7 +157,13 @@ class Project:
         chosen = engine(dialect) if dialect else self._engine
         statement = compile_query(bound, chosen.dialect)
         return Explained(
-            metric, chosen.name, story(plan_of(bound)), statement.sql, statement.fingerprint, self.conventions(bound)
+            metric=metric,
+            dialect=chosen.name,
+            story=story(statement.plan),
+            sql=statement.sql,
+            fingerprint=statement.fingerprint,
+            conventions=self.conventions(bound),
+            lineage=lineage(statement.plan, self.model),
         )
 
     def conventions(self, bound: BoundQuery) -> tuple[str, ...]:

@@ -1,0 +1,79 @@
+"""What a metric reads: the tables and their columns, told by its plan and not by what its definition looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from metrics_api.plan.expr import columns
+from metrics_api.plan.nodes import Plan, Scan
+from metrics_api.plan.walk import nodes
+from metrics_api.semantic.model import Entity, SemanticModel, Source
+
+
+@dataclass(frozen=True, slots=True)
+class ReadColumn:
+    """A column of a table, and the fields of the definition that name it: `time`, `properties.minutes`."""
+
+    name: str
+    named_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTable:
+    """A table, and the columns that are read of it, in the order of their names."""
+
+    kind: Literal["source", "entity"]
+    name: str
+    table: str
+    columns: tuple[ReadColumn, ...]
+
+
+def lineage(plan: Plan, model: SemanticModel) -> tuple[ReadTable, ...]:
+    """Every table that a plan reads, once."""
+    found: dict[tuple[str, str], dict[str, set[str]]] = {}
+    for scan in nodes(plan):
+        if isinstance(scan, Scan):
+            read = found.setdefault((scan.source, scan.table), {})
+            for logical, expr in scan.columns:
+                for column in columns(expr):
+                    read.setdefault(column, set()).add(logical)
+    return tuple(_table(model, *key, read) for key, read in found.items())
+
+
+def _table(model: SemanticModel, name: str, table: str, read: dict[str, set[str]]) -> ReadTable:
+    source = model.sources.get(name)
+    named = list(_fields_of_source(source) if source else _fields_of_entity(model.entities[name], table))
+    found = tuple(
+        ReadColumn(
+            column,
+            tuple(field for field, of, logical in named if of == column and (logical is None or logical in names)),
+        )
+        for column, names in sorted(read.items())
+    )
+    return ReadTable("source" if source else "entity", name, table, found)
+
+
+def _fields_of_source(source: Source) -> Iterator[tuple[str, str | None, str | None]]:
+    """Fields of the definition, the column each names, and of a property also its name in plans."""
+    yield "time", source.time, None
+    yield "event_name", source.event_name, None
+    yield "event_id", source.event_id, None
+    yield "partition", source.partition, None
+    yield "loaded_at", source.loaded_at, None
+    yield "tie_breaker", source.tie_breaker, None
+    for identity in source.identities.values():
+        yield f"identity.{identity.entity}", identity.column, None
+    for one in source.properties.values():
+        yield f"properties.{one.name}", one.column, one.name
+
+
+def _fields_of_entity(entity: Entity, table: str) -> Iterator[tuple[str, str | None, str | None]]:
+    if (ids := entity.identity_map) is not None and ids.table == table:
+        yield "identity_map.from", ids.alias, None
+        yield "identity_map.to", ids.to, None
+    if (attributes := entity.attributes) is not None and attributes.table == table:
+        yield "attributes.key", attributes.key, None
+        for one in attributes.properties.values():
+            yield f"attributes.columns.{one.written.partition('.')[2]}", one.column, one.name
