@@ -87,7 +87,7 @@ def test_every_part_says_what_it_is() -> None:
     metric = read.type_map["Metrics"].fields["videosWatched"]
     assert metric.description == (
         "Videos watched: A video watched for three minutes or more, or one worth sending to somebody else. "
-        "The metric's value: total."
+        "The metric's value: total. Owner: product."
     )
 
 
