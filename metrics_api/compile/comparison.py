@@ -14,6 +14,8 @@ from metrics_api.query.family import Family
 from metrics_api.query.metric_query import Compare
 
 Label = date | datetime
+VALUED = ("rows", "overall")
+"""The parts that hold the metric's value."""
 
 
 def with_previous(query: BoundQuery, family: Family, parts: Mapping[str, Plan]) -> dict[str, Plan]:
@@ -23,6 +25,11 @@ def with_previous(query: BoundQuery, family: Family, parts: Mapping[str, Plan]) 
     of 0. `change` is null while its bucket is incomplete, and where `previous` is 0 or null.
     """
     found = dict(parts)
+    if not earlier_buckets(query):  # The one earlier date is one that the zone skipped.
+        value = next(one for one in query.measures if one.name == "value")
+        nothing = Lit(None, value.type), Lit(None, Type.NUMBER)
+        found |= {part: _shown(parts[part], output(parts[part]), *nothing) for part in VALUED if part in parts}
+        return found
     if "rows" in parts:
         before = family.plan(_earlier(query, *earlier_dates(query), part="rows"))["rows"]
         found["rows"] = _rows(query, parts["rows"], before)
