@@ -11,7 +11,7 @@ import typer
 
 from metrics_api.cli.options import ProjectFolder
 from metrics_api.cli.program import ExitCode, show
-from metrics_api.errors import DefinitionError, Problem, did_you_mean
+from metrics_api.errors import DefinitionError, Problem
 
 if TYPE_CHECKING:
     from metrics_api.definitions.loader import Definitions
@@ -56,7 +56,7 @@ def validate(
         model, definitions, folder = read_project(project)
         name, counts = model.project.name, _counts(model, definitions)
         families = Counter(one.type for one in model.metrics.values())
-        problems = [*_unknown_engines(definitions), *name_problems(model, definitions)]
+        problems = [*_wrong_warehouses(definitions), *name_problems(model, definitions)]
         problems += _wrong_tests(model, definitions)
         if warehouse is not None and not problems:
             problems = _missing(model, definitions, folder, warehouse)
@@ -88,17 +88,12 @@ def _many(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def _unknown_engines(definitions: "Definitions") -> Iterator[Problem]:
-    """Warehouses of a type that no engine has: the definitions by themselves cannot know."""
-    from metrics_api.engines import engines
+def _wrong_warehouses(definitions: "Definitions") -> Iterator[Problem]:
+    """Engines that are not there, and settings that theirs do not have: the definitions by themselves cannot know."""
+    from metrics_api.engines import wrong_warehouse
 
-    for name, warehouse in definitions.project.warehouses.items():
-        if warehouse.type not in engines():
-            yield Problem(
-                f"project.warehouses.{name}: there is no engine `{warehouse.type}`",
-                definitions.span("project", "warehouses", name, "type"),
-                did_you_mean(warehouse.type, engines(), what="engines"),
-            )
+    for name in definitions.project.warehouses:
+        yield from wrong_warehouse(definitions, name)
 
 
 def _wrong_tests(model: "SemanticModel", definitions: "Definitions") -> list[Problem]:

@@ -10,8 +10,9 @@ from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from metrics_api.definitions.loader import Definitions
 from metrics_api.engines.warehouse import Warehouse
-from metrics_api.errors import QueryError, did_you_mean
+from metrics_api.errors import Problem, QueryError, did_you_mean
 from metrics_api.sql.dialect import Dialect
 
 SHARED = ("warehouse",)
@@ -26,6 +27,8 @@ class Engine:
     dialect: Dialect
     connect: Callable[[Mapping[str, object], Path], Warehouse] | None = None
     """None: it compiles, and cannot be connected to in this release."""
+    settings: tuple[str, ...] | None = None
+    """The settings that `connect` reads; None: they are not checked."""
 
 
 @cache
@@ -39,6 +42,26 @@ def engines() -> Mapping[str, Engine]:
     for point in entry_points(group=GROUP):
         found.setdefault(point.name, point.load())
     return found
+
+
+def wrong_warehouse(definitions: Definitions, name: str) -> list[Problem]:
+    """What is wrong with a warehouse's definition: its engine, or a setting that the engine does not have."""
+    written = definitions.project.warehouses[name]
+    here = f"project.warehouses.{name}"
+    if written.type not in engines():
+        where = definitions.span("project", "warehouses", name, "type")
+        fix = did_you_mean(written.type, engines(), what="engines")
+        return [Problem(f"{here}: there is no engine `{written.type}`", where, fix)]
+    known = engines()[written.type].settings
+    return [
+        Problem(
+            f"{here}: {written.type} has no setting `{setting}`",
+            definitions.key_span("project", "warehouses", name, setting),
+            did_you_mean(setting, known, what=f"settings of {written.type}"),
+        )
+        for setting in written.settings
+        if known is not None and setting not in known
+    ]
 
 
 def engine(name: str) -> Engine:

@@ -138,4 +138,4 @@ def connect(settings: Mapping[str, object], folder: Path) -> DuckDBWarehouse:
     return DuckDBWarehouse(connection, str(path))
 
 
-ENGINE = Engine("duckdb", DuckDBDialect(), connect)
+ENGINE = Engine("duckdb", DuckDBDialect(), connect, ("path", "read_only"))

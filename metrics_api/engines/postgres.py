@@ -7,9 +7,11 @@ and compared by their code points, whatever the database's collation is.
 from __future__ import annotations
 
 import importlib
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -139,6 +141,7 @@ _SESSION = (
     "SET default_transaction_read_only = on"
 )
 _TEXTS = ("host", "user", "password", "sslmode", "sslrootcert", "sslcert", "sslkey")
+_IDLE = 0  # psycopg.pq.TransactionStatus.IDLE
 _CONNECT_TIMEOUT = 10
 _CONNECTIONS = 8
 
@@ -187,13 +190,14 @@ class PostgresWarehouse:
                 except psycopg.Error as error:
                     # An idle session may have been ended by the server; what only reads may be asked again.
                     if idle is None or not session.broken:
-                        raise WarehouseError(f"Postgres: {_words(error, self._target)}") from None
+                        raise _refusal(error, self._target) from None
                 finally:
                     self._put_back(session)
 
     def _put_back(self, session: psycopg.Connection[Any]) -> None:
         with self._changing:
-            if session.closed or self._closed:
+            # One that was interrupted may still be at it.
+            if self._closed or session.info.transaction_status != _IDLE:
                 session.close()
             else:
                 self._idle.append(session)
@@ -205,19 +209,29 @@ class PostgresWarehouse:
             raise WarehouseError("Postgres: the connection is closed")
         try:
             session = psycopg.connect(**self._target, autocommit=True, prepare_threshold=None)
-            _bound_times(session)
+        except psycopg.Error as error:
+            raise _refusal(error, self._target) from None
+        try:
             session.execute(self._session.encode())
         except psycopg.Error as error:
-            raise WarehouseError(f"Postgres: {_words(error, self._target)}") from None
+            session.close()
+            raise _refusal(error, self._target) from None
+        _bound_times(session)
         return session
 
 
-def _words(error: psycopg.Error, target: Mapping[str, Any]) -> str:
-    """What the server or the driver says, on one line and without the password."""
-    said = error.diag.message_primary or str(error)
-    line = " ".join(said.split()) or type(error).__name__
-    password = str(target.get("password") or "")
-    return line.replace(password, HIDDEN) if password else line
+def _refusal(error: psycopg.Error, target: Mapping[str, Any]) -> WarehouseError:
+    """What the server or the driver says, and its hint, without the password."""
+    first, *more = [line.strip() for line in str(error).strip().split("\n")]
+    said, hint = error.diag.message_primary or first, error.diag.message_hint
+    if error.diag.message_primary is None:
+        hint = " ".join(more)
+    password = re.escape(str(target.get("password") or ""))
+
+    def shown(text: str) -> str:
+        return re.sub(rf"(?<!\w){password}(?!\w)", HIDDEN, text) if password else text
+
+    return WarehouseError(f"Postgres: {shown(said) or type(error).__name__}", fix=shown(hint) if hint else None)
 
 
 def _bound_times(session: psycopg.Connection[Any]) -> None:
@@ -271,16 +285,16 @@ def _array(oid: int, values: Sequence[Any]) -> pa.Array:
 
 
 def _numeric(values: Sequence[Any]) -> pa.Array:
-    """A decimal as wide as the values; numbers that none can hold (NaN, or more than 76 digits) make it a double."""
+    """A decimal as wide as the values; numbers that none can hold (NaN, or too many digits) make it a double."""
     import pyarrow as pa
 
     present = [value for value in values if value is not None]
     if not present:
         return pa.array(values, pa.decimal128(38, 9))
-    try:
-        return pa.array(values)
-    except (pa.ArrowInvalid, ValueError):
-        return pa.array([None if value is None else float(value) for value in values], pa.float64())
+    if all(value.is_finite() and value.adjusted() < 38 for value in present):
+        with suppress(pa.ArrowInvalid):
+            return pa.array(values)
+    return pa.array([None if value is None else float(value) for value in values], pa.float64())
 
 
 def connect(settings: Mapping[str, object], folder: Path) -> PostgresWarehouse:
@@ -345,4 +359,8 @@ def _secret(file: Path) -> str:
         raise WarehouseError(f"`password_file` of the warehouse: {file} cannot be read: {reason}") from None
 
 
-ENGINE = Engine("postgres", PostgresDialect(), connect)
+_SETTINGS = (
+    *("url", "port", "database", *_TEXTS, "password_file", "schema"),
+    *("connect_timeout", "statement_timeout", "connections"),
+)
+ENGINE = Engine("postgres", PostgresDialect(), connect, _SETTINGS)

@@ -17,8 +17,8 @@ from metrics_api.compile.pipeline import Statement, compile_query
 from metrics_api.compile.project import load_model
 from metrics_api.definitions.loader import Definitions
 from metrics_api.definitions.warehouses import resolve_environment
-from metrics_api.engines import Engine, engine
-from metrics_api.errors import Code, Problem, QueryError, WarehouseError, did_you_mean
+from metrics_api.engines import Engine, engine, wrong_warehouse
+from metrics_api.errors import Code, DefinitionError, Problem, QueryError, WarehouseError, did_you_mean
 from metrics_api.families import families
 from metrics_api.plan.explain import story
 from metrics_api.query.bind import BoundQuery, bind
@@ -241,6 +241,8 @@ class Project:
                     )
                 settings: dict[str, object] = {}
                 if self.warehouse_name is not None:
+                    if problems := wrong_warehouse(self._definitions, self.warehouse_name):
+                        raise DefinitionError(problems)
                     written = self.model.project.warehouses[self.warehouse_name]
                     settings = dict(resolve_environment(written, os.environ))
                 self._warehouse = self._engine.connect(settings, self.folder)
