@@ -95,7 +95,8 @@ def init(
         (folder / name).write_text(text, "utf-8")
         typer.echo(f"{folder / name} written")
     write_editor_schema(folder)
-    _tell_what_next(folder, connects=connects, is_there=warehouse_type != "duckdb" or path is not None)
+    is_there = warehouse_type != "duckdb" or path is not None
+    _tell_what_next(folder, connects=connects, is_there=is_there, uses_url="WAREHOUSE_URL" in answers.settings)
 
 
 # -- names ------------------------------------------------------------------------------------------------------------
@@ -206,12 +207,14 @@ def _stored(written: str, event: str) -> str:
     return "" if written == event else f"\n    name: {_scalar(written)}"
 
 
-def _tell_what_next(folder: Path, *, connects: bool, is_there: bool) -> None:
+def _tell_what_next(folder: Path, *, connects: bool, is_there: bool, uses_url: bool) -> None:
     place = shlex.quote(str(folder))
     checks = [] if not connects else ["metrics-api validate --warehouse main    # are the tables and columns there?"]
     asks = ['metrics-api query value_moments --last "30 days"', "metrics-api serve"]
     lines = [f"cd {place}", "metrics-api test", *checks, *(asks if connects else ["metrics-api explain value_moments"])]
     typer.echo("\nThe definitions are valid. Next:\n\n" + "".join(f"  {line}\n" for line in lines))
+    if uses_url:
+        typer.echo("First set WAREHOUSE_URL, such as postgresql://user:password@host/database.")
     if not is_there:
         typer.echo("Name the warehouse's file in project.yml first.")
 

@@ -98,8 +98,12 @@ def _know_names(part: Any, names: Mapping[str, list[str]]) -> None:
     elif isinstance(part, dict):
         for one in part.values():
             _know_names(one, names)
-        if isinstance(kind := part.get("x-reference"), str):
-            _limit(part, names[kind])
+        match part.get("x-reference"):
+            case "output":
+                metrics = sorted(names["metric"])
+                part |= {"pattern": rf"^\s*({'|'.join(metrics)})(\.[a-z][a-z0-9_]*)?\s*$", "examples": metrics}
+            case str(kind):
+                _limit(part, names[kind])
 
 
 def _limit(field: Schema, names: Iterable[str]) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from pydantic.fields import FieldInfo
 
 from metrics_api.definitions.refusal import Refusal
@@ -79,6 +79,13 @@ SourceName = Annotated[str, Reference("source"), Field(json_schema_extra={"x-ref
 EventName = Annotated[str, Reference("event"), Field(json_schema_extra={"x-reference": "event"})]
 MetricName = Annotated[str, Reference("metric"), Field(json_schema_extra={"x-reference": "metric"})]
 MomentName = Annotated[str, Reference("moment"), Field(json_schema_extra={"x-reference": "moment"})]
+
+OutputName = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1),
+    Field(json_schema_extra={"x-reference": "output"}),
+]
+"""A number of a metric: `NAME` (its value) or `NAME.measure`. The family that holds it says which metric it names."""
 
 
 def references(definition: BaseModel) -> Iterator[tuple[Path, Reference, str]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from metrics_api.definitions.base import MetricDefinition, Text
+from metrics_api.definitions.base import MetricDefinition
+from metrics_api.definitions.names import OutputName
 from metrics_api.families.combined import (
     Combined,
     check,
@@ -27,9 +28,9 @@ class RatioDefinition(MetricDefinition):
     """One metric's number divided by another's, bucket by bucket."""
 
     type: Literal["ratio"]
-    numerator: Text
+    numerator: OutputName
     """What is divided: a metric (its `value`), or `NAME.measure` such as `videos_watched.users`."""
-    denominator: Text
+    denominator: OutputName
     """What it is divided by, written in the same way. By 0 the ratio is null."""
 
 

@@ -104,6 +104,9 @@ def test_misspelled_names_are_refused_and_new_ones_known(
         "project: {name: a, warehouses: {demo: {type: duckbd}}}": "duckbd",
     }.items():
         assert ("enum", wrong) in refusals(validator, text), text
+    ratio = "metrics: {a: {type: ratio, numerator: NAME, denominator: times.users}}"
+    assert refusals(validator, ratio.replace("NAME", "times")) == set()
+    assert ("pattern", "tims.users") in refusals(validator, ratio.replace("NAME", "tims.users"))
     (folder / "more.yml").write_text(
         "events: {shared: {source: log}}\nmetrics:\n  moments: {type: value_moment, moments: {one: shared}}\n", "utf-8"
     )
