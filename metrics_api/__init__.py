@@ -18,14 +18,15 @@ __version__ = "0.1.0"
 __all__ = ["MetricsError", "Project", "__version__", "create_app", "load_project"]
 
 
-def load_project(path: str | Path, warehouse: str | None = None) -> Project:
+def load_project(path: str | Path, warehouse: str | None = None, target: str | None = None) -> Project:
     """Read and check a folder of definitions; connects to the warehouse at the first query.
 
-    Raises DefinitionError with every problem of every file.
+    `warehouse` and `target` are names of the project's, instead of its defaults. Raises DefinitionError with every
+    problem of every file.
     """
     from metrics_api.serving.project import load_project
 
-    return load_project(path, warehouse)
+    return load_project(path, warehouse, target)
 
 
 def create_app(project: Project) -> Starlette:

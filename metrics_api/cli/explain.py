@@ -20,6 +20,7 @@ from metrics_api.cli.options import (
     Overall,
     ProjectFolder,
     Subtotals,
+    TargetName,
     TimeZone,
     To,
     Top,
@@ -54,6 +55,7 @@ def explain(
     plan: Annotated[bool, typer.Option("--plan/--no-plan", help="Tell the plan before the SQL.")] = True,
     project: ProjectFolder = None,
     warehouse: WarehouseName = None,
+    target: TargetName = None,
     start: From = None,
     end: To = None,
     last: LastUnits = None,
@@ -86,7 +88,7 @@ def explain(
     )  # fmt: skip
     from metrics_api.cli.project_folder import open_project
 
-    opened = open_project(project, warehouse)
+    opened = open_project(project, warehouse, target)
     errors: list[MetricsError] = []
     for name in names or opened.model.metrics:
         try:

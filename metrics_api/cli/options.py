@@ -23,6 +23,15 @@ WarehouseName = Annotated[
     str | None,
     typer.Option("--warehouse", "-w", help="A warehouse of the project; left out: its default.", show_default=False),
 ]
+TargetName = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        envvar="METRICS_API_TARGET",
+        help="A target of the project (dev, production); left out: its default.",
+        show_default=False,
+    ),
+]
 
 From = Annotated[
     str | None, typer.Option("--from", help="First local date, 2026-01-31.", rich_help_panel=RANGE, show_default=False)

@@ -29,18 +29,18 @@ def find_folder(given: Path | None) -> Path:
     return here if above is None or any(map(holds_project, definition_files(here))) else above
 
 
-def read_project(given: Path | None) -> tuple[SemanticModel, Definitions, Path]:
+def read_project(given: Path | None, target: str | None = None) -> tuple[SemanticModel, Definitions, Path]:
     """The model, the definitions and their folder. Raises DefinitionError; places are told as seen from here."""
     folder = find_folder(given)
-    model, definitions = load_model(folder, shown_from=Path.cwd())
+    model, definitions = load_model(folder, shown_from=Path.cwd(), target=target)
     return model, definitions, folder if folder.is_dir() else folder.parent
 
 
-def open_project(given: Path | None, warehouse: str | None) -> Project:
+def open_project(given: Path | None, warehouse: str | None, target: str | None = None) -> Project:
     """The project, ready to be asked; connects at the first question."""
     from metrics_api.serving.project import Project
 
-    model, definitions, folder = read_project(given)
+    model, definitions, folder = read_project(given, target)
     return Project(model, definitions, folder, warehouse)
 
 

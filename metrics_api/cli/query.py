@@ -21,6 +21,7 @@ from metrics_api.cli.options import (
     Overall,
     ProjectFolder,
     Subtotals,
+    TargetName,
     TimeZone,
     To,
     Top,
@@ -51,6 +52,7 @@ def query(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The metric.")],
     project: ProjectFolder = None,
     warehouse: WarehouseName = None,
+    target: TargetName = None,
     start: From = None,
     end: To = None,
     last: LastUnits = None,
@@ -90,7 +92,7 @@ def query(
     from metrics_api.serving.asking import ask
 
     asked = ask(name, **words)  # type: ignore[arg-type]
-    opened = open_project(project, warehouse)
+    opened = open_project(project, warehouse, target)
     try:
         answer = _answer(opened, asked)
         write(answer, opened.model.metrics[name].label, format_, output)

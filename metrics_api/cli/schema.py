@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from metrics_api.cli.options import ProjectFolder
+from metrics_api.cli.options import ProjectFolder, TargetName
 from metrics_api.cli.program import ExitCode
 
 EXAMPLES = """\
@@ -30,6 +30,7 @@ EDITOR_SCHEMA = ".metrics-api/definitions.schema.json"
 def schema(
     *,
     project: ProjectFolder = None,
+    target: TargetName = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write into.")] = Path("openapi"),
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit with 1 if a file is stale.")] = False,
     editor: Annotated[bool, typer.Option("--editor", help="Write only the file for editors.")] = False,
@@ -42,10 +43,10 @@ def schema(
     if editor and check:
         raise typer.BadParameter("the file for editors is not checked", param_hint="--editor")
     if not check:
-        typer.echo(f"{write_editor_schema(project)} written")
+        typer.echo(f"{write_editor_schema(project, target)} written")
     if editor:
         return
-    generated = {out / name: text for name, text in _generated(project)}
+    generated = {out / name: text for name, text in _generated(project, target)}
     stale = [file for file, text in generated.items() if not file.is_file() or file.read_text("utf-8") != text]
     if check:
         for file in stale:
@@ -62,7 +63,7 @@ def schema(
         typer.echo(f"{file} {'written' if file in stale else 'is up to date'}")
 
 
-def write_editor_schema(project: Path | None) -> Path:
+def write_editor_schema(project: Path | None, target: str | None = None) -> Path:
     """Write the schema that knows the project's names; its references need not lead anywhere yet."""
     from metrics_api.cli.project_folder import find_folder
     from metrics_api.definitions.json_schema import project_schema
@@ -72,7 +73,7 @@ def write_editor_schema(project: Path | None) -> Path:
 
     folder = find_folder(project)
     known = {name: family.definition for name, family in families().items()}
-    schema = project_schema(known, read_definitions(folder, known, shown_from=Path.cwd()), engines())
+    schema = project_schema(known, read_definitions(folder, known, shown_from=Path.cwd(), target=target), engines())
     file = (folder if folder.is_dir() else folder.parent) / EDITOR_SCHEMA
     file.parent.mkdir(exist_ok=True)
     (file.parent / ".gitignore").write_text("*\n", "utf-8")
@@ -80,7 +81,7 @@ def write_editor_schema(project: Path | None) -> Path:
     return file
 
 
-def _generated(project: Path | None) -> Iterator[tuple[str, str]]:
+def _generated(project: Path | None, target: str | None) -> Iterator[tuple[str, str]]:
     from metrics_api.cli.project_folder import read_project
     from metrics_api.definitions.json_schema import definitions_schema
     from metrics_api.families import families
@@ -88,5 +89,5 @@ def _generated(project: Path | None) -> Iterator[tuple[str, str]]:
 
     written = definitions_schema({name: family.definition for name, family in families().items()})
     yield "definitions.schema.json", json.dumps(written, indent=2, ensure_ascii=False) + "\n"
-    model, definitions, _ = read_project(project)
+    model, definitions, _ = read_project(project, target)
     yield "schema.graphql", print_sdl(build_schema(model, definitions))

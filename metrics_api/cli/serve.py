@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from metrics_api.cli.options import ProjectFolder, WarehouseName
+from metrics_api.cli.options import ProjectFolder, TargetName, WarehouseName
 from metrics_api.cli.ready_query import ready_query
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def serve(
     *,
     project: ProjectFolder = None,
     warehouse: WarehouseName = None,
+    target: TargetName = None,
     host: Annotated[str, typer.Option("--host", help="The address to bind.")] = "127.0.0.1",
     port: Port = 8000,
     allow_anonymous: Annotated[
@@ -42,7 +43,7 @@ def serve(
     from metrics_api.cli.project_folder import open_project
 
     with bound(host, port, allow_anonymous=allow_anonymous) as listening:
-        serve_project(open_project(project, warehouse), listening)
+        serve_project(open_project(project, warehouse, target), listening)
 
 
 def bound(host: str, port: int, *, allow_anonymous: bool) -> socket.socket:

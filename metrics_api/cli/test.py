@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metrics_api.cli.options import ProjectFolder
+from metrics_api.cli.options import ProjectFolder, TargetName
 from metrics_api.cli.program import ExitCode, exit_code, show
 from metrics_api.errors import DefinitionError
 
@@ -35,6 +35,7 @@ def run_metric_tests(
             "--warehouse", "-w", help="Run on this warehouse's engine; left out: on DuckDB.", show_default=False
         ),
     ] = None,
+    target: TargetName = None,
     junit: Annotated[
         Path | None, typer.Option("--junit", help="Write the outcomes as JUnit XML as well.", show_default=False)
     ] = None,
@@ -47,7 +48,7 @@ def run_metric_tests(
     from metrics_api.cli.project_folder import read_project
     from metrics_api.serving.testing import prepared_tests, run_tests
 
-    model, definitions, folder = read_project(project)
+    model, definitions, folder = read_project(project, target)
     tests, problems = prepared_tests(model, definitions, names or ())
     if problems:
         raise DefinitionError(problems)

@@ -10,12 +10,14 @@ from metrics_api.semantic.model import SemanticModel
 from metrics_api.semantic.resolve import resolve
 
 
-def load_model(folder: Path, shown_from: Path | None = None) -> tuple[SemanticModel, Definitions]:
+def load_model(
+    folder: Path, shown_from: Path | None = None, target: str | None = None
+) -> tuple[SemanticModel, Definitions]:
     """The model of a folder; raises DefinitionError with every problem of every file.
 
-    Places are told as seen from the folder, or from `shown_from`.
+    Places are told as seen from the folder, or from `shown_from`. `target` is one of the project's, not its default.
     """
     known = families()
     models = {name: family.definition for name, family in known.items()}
-    definitions = read_definitions(folder, models, shown_from=shown_from)
+    definitions = read_definitions(folder, models, shown_from=shown_from, target=target)
     return resolve(definitions, known), definitions

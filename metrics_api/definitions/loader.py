@@ -15,6 +15,7 @@ from metrics_api.definitions.entities import EntityDefinition
 from metrics_api.definitions.names import Path, check_identifier
 from metrics_api.definitions.refusal import Refusal
 from metrics_api.definitions.sources import EventDefinition, ProjectDefinition, SourceDefinition
+from metrics_api.definitions.targets import filled, is_target_text, may_hold_target
 from metrics_api.definitions.validation import found, shortened, validate
 from metrics_api.definitions.warehouses import is_placeholder_text, without_secrets
 from metrics_api.definitions.yaml12 import Document, Plain, read_yaml
@@ -66,15 +67,20 @@ class Definitions:
 
 
 def read_definitions(
-    folder: FilePath | str, families: Mapping[str, type[MetricDefinition]], *, shown_from: FilePath | None = None
+    folder: FilePath | str,
+    families: Mapping[str, type[MetricDefinition]],
+    *,
+    shown_from: FilePath | None = None,
+    target: str | None = None,
 ) -> Definitions:
     """Read every definition file below a folder, or the one file given.
 
-    `families` maps a metric's `type` to its class. Raises DefinitionError with all problems, in order of place; files
-    are named as seen from `shown_from`, or else from the folder.
+    `families` maps a metric's `type` to its class; `target` is one of the project's, instead of its default. Raises
+    DefinitionError with all problems, in order of place; files are named as seen from `shown_from`, or else from the
+    folder.
     """
     folder = FilePath(folder)
-    reading = _Reading(families)
+    reading = _Reading(families, target)
     files = tuple(definition_files(folder))
     for file in files:
         reading.read(file, _shown(file, folder, shown_from))
@@ -120,6 +126,7 @@ class _Reading:
     """The files read so far: their entries by kind and name, and the problems met."""
 
     families: Mapping[str, type[MetricDefinition]]
+    target: str | None = None
     problems: list[Problem] = field(default_factory=list)
     project: _Entry | None = None
     entries: dict[str, dict[str, _Entry]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
@@ -203,12 +210,21 @@ class _Reading:
             if "${" not in text:
                 continue
             where = document.key_span(*path) if is_key else document.span(*path)
+            if not is_key and may_hold_target(path) and "${target" in text:
+                if not is_target_text(text):
+                    self.refuse(
+                        where,
+                        "`${` in the name of a table must hold a key of the target",
+                        "Write `${target.schema}`, with lower-case letters, digits and `_`.",
+                    )
+                continue
             # project.warehouses.NAME.SETTING, where the engine's name itself must be plain.
             inside = path[:2] == ("project", "warehouses") and len(path) > 3 and path[3:] != ("type",)
             if not inside or is_key:
                 self.refuse(
                     where,
-                    "`${...}` is read only in the settings of `project.warehouses`",
+                    "`${...}` is read only in the settings of `project.warehouses`, and as `${target...}` in the "
+                    "names of tables",
                     "Write the value itself; there are no templates elsewhere.",
                 )
             elif not is_placeholder_text(text):
@@ -223,6 +239,8 @@ class _Reading:
     def definitions(self, folder: FilePath, files: Sequence[FilePath]) -> Definitions | None:
         """All of them once every file is read; incomplete, and not to be used, when there are problems."""
         project = self.read_project(folder, files)
+        if project is not None:
+            self.aim(project)
         sources = self.read_all("sources", SourceDefinition)
         entities = self.read_all("entities", EntityDefinition)
         events = self.read_all("events", EventDefinition)
@@ -262,7 +280,23 @@ class _Reading:
                 if "${" in text and not is_key and path[:2] == ("project", "warehouses"):
                     places.setdefault(str(path[2]), {})[path[3:]] = document.span(*path)
         warehouses = {name: one.placed(places.get(name, {})) for name, one in project.warehouses.items()}
-        return project.model_copy(update={"warehouses": warehouses})
+        return project.model_copy(update={"warehouses": warehouses}).aimed(self.target)
+
+    def aim(self, project: ProjectDefinition) -> None:
+        """Write the values of the project's target into the names of tables."""
+        assert self.project is not None
+        if self.target is not None and self.target not in project.targets:
+            self.refuse(
+                self.project.document.key_span("project", "targets"),
+                f"there is no target `{self.target}`",
+                did_you_mean(self.target, project.targets, what="targets"),
+            )
+            return
+        for kind in ("sources", "entities"):
+            for name, entry in self.entries[kind].items():
+                if entry.document.has_placeholders:
+                    written = filled(entry.written, entry.document, (kind, name), project, self.problems.append)
+                    self.entries[kind][name] = _Entry(entry.document, written)
 
     def read_all(self, kind: str, model: type[D]) -> dict[str, D]:
         found_valid: dict[str, D] = {}

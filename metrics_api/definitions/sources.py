@@ -11,7 +11,9 @@ from zoneinfo import available_timezones
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    ConfigDict,
     Field,
+    PrivateAttr,
     model_validator,
 )
 
@@ -22,6 +24,7 @@ from metrics_api.definitions.names import (
     IDENTIFIER_PATTERN,
     LONGEST_NAME,
     EventName,
+    Identifier,
     MomentName,
     SourceName,
     check_identifier,
@@ -90,6 +93,22 @@ def _check_table(name: str) -> str:
 TableName = Annotated[str, AfterValidator(_check_table), Field(json_schema_extra={"pattern": TABLE_PATTERN})]
 
 
+class TargetDefinition(Definition):
+    """A place that the definitions serve: values for `${target.KEY}` in the names of tables, perhaps a warehouse."""
+
+    model_config = ConfigDict(extra="allow")
+
+    __pydantic_extra__: dict[str, TableName]
+
+    warehouse: str | None = None
+    """The warehouse to ask with this target."""
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """What stands for `${target.KEY}`, by key."""
+        return dict(self.model_extra or {})
+
+
 class ProjectDefinition(Definition):
     """The calendar, the defaults and the warehouses that all metrics of a folder share."""
 
@@ -117,21 +136,53 @@ class ProjectDefinition(Definition):
     """Where the tables are, by a name of your own."""
     default_warehouse: str | None = None
     """The warehouse to ask unless another one is named; may be left out where there is only one."""
+    targets: Mapping[Identifier, TargetDefinition] = Field(default_factory=dict)
+    """Places that the same definitions serve, such as dev and production: `${target.schema}` in the names of tables."""
+    default_target: str | None = None
+    """The target to take unless another one is named; may be left out where there is only one."""
+
+    _target: str | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
-    def _default_warehouse_exists(self) -> Self:
-        name = self.default_warehouse
-        if name is not None and name not in self.warehouses:
-            raise Refusal(
-                f"`{name}` is not a warehouse of the project",
-                did_you_mean(name, self.warehouses, what="warehouses"),
-                at=("default_warehouse",),
-            )
+    def _defaults_exist(self) -> Self:
+        self._check_there(self.default_warehouse, self.warehouses, "warehouse", "default_warehouse")
+        for name, target in self.targets.items():
+            self._check_there(target.warehouse, self.warehouses, "warehouse", "targets", name, "warehouse")
+        self._check_there(self.default_target, self.targets, "target", "default_target")
         return self
+
+    def _check_there(self, name: str | None, known: Mapping[str, object], what: str, *at: str) -> None:
+        if name is not None and name not in known:
+            raise Refusal(f"`{name}` is not a {what} of the project", did_you_mean(name, known, what=f"{what}s"), at=at)
+
+    def aimed(self, target: str | None) -> Self:
+        """The same project on one of its targets; None: the default one, or the only one."""
+        if target is None and len(self.targets) == 1:
+            target = next(iter(self.targets))
+        aimed = self.model_copy()
+        aimed._target = target or self.default_target  # noqa: SLF001 - its own, of another one
+        return aimed
+
+    @property
+    def target(self) -> str | None:
+        """The target that was chosen, if there is any."""
+        return self._target if self._target is not None else self.default_target
+
+    @property
+    def target_values(self) -> Mapping[str, str]:
+        """What stands for `${target.KEY}`, by key."""
+        chosen = self.targets.get(self.target or "")
+        return chosen.values if chosen else {}
 
     @property
     def usual_warehouse(self) -> str | None:
-        """The warehouse to ask when none is named: the default one, or the only one."""
+        """The warehouse to ask when none is named: that of the target, else the default one, or the only one."""
+        chosen = self.targets.get(self.target or "")
+        return (chosen and chosen.warehouse) or self.home_warehouse
+
+    @property
+    def home_warehouse(self) -> str | None:
+        """The default warehouse whatever the target is, or the only one: in its dialect the files are written."""
         if self.default_warehouse is None and len(self.warehouses) == 1:
             return next(iter(self.warehouses))
         return self.default_warehouse
@@ -160,12 +211,16 @@ class EventIdColumn(Definition):
 
 
 class PartitionColumn(Definition):
-    """The date column by which the warehouse skips data."""
+    """The column by which the warehouse skips data."""
 
     shorthand = "column"
 
     column: ColumnName
-    """The column; it holds the event's UTC date."""
+    """The column; it holds the UTC date of the event, or one up to `lag` later."""
+    type: Literal["date", "timestamp", "string"] = "date"
+    """How the date is stored; as a string it is written like `2026-01-31`."""
+    lag: DurationField | None = None
+    """How much later than the event the date can be, such as when rows lie by the date they were loaded."""
 
 
 class IdentityColumn(Definition):
@@ -280,11 +335,41 @@ PropertyName = Annotated[
 ]
 
 
-class SourceDefinition(Described):
-    """A table or view with one row per event."""
+class EventTable(Definition):
+    """A table with the rows of one event."""
+
+    shorthand = "table"
 
     table: TableName
+    """The table or view."""
+    properties: Mapping[PropertyName, PropertyDefinition] = Field(default_factory=dict)
+    """What is known of these events only, beside the properties of the source."""
+
+    @classmethod
+    def noun(cls) -> str:
+        return "the table of an event"
+
+    @model_validator(mode="after")
+    def _know_property_columns(self) -> Self:
+        object.__setattr__(self, "properties", with_columns(self.properties, "properties"))
+        return self
+
+
+class SourceDefinition(Described):
+    """Events with a row each: of a table or view, of a table for each event, or of a query."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["table"]}, {"required": ["tables"]}, {"required": ["sql"]}]}
+    )
+
+    table: TableName | None = None
     """The table or view, named as the warehouse does."""
+    tables: Mapping[Text, EventTable] = Field(default_factory=dict)
+    """Instead of `table`, a table for each event by the event's name: read as one stream."""
+    sql: Text | None = None
+    """Instead of `table`, a query (one SELECT) with one row per event."""
+    sql_dialect: Text | None = None
+    """The engine whose SQL `sql` is written in; that of the project's default warehouse when absent."""
     time: TimeColumn
     """When the event happened: a column, or `{column, timezone}`."""
     event_name: ColumnName | None = None
@@ -312,10 +397,43 @@ class SourceDefinition(Described):
         object.__setattr__(self, "properties", with_columns(self.properties, "properties"))
         return self
 
-    @property
-    def table_parts(self) -> tuple[str, ...]:
-        """The table's name in its parts: database, schema, table; as many as were written."""
-        return tuple(self.table.split("."))
+    @model_validator(mode="after")
+    def _reads_one_thing(self) -> Self:
+        given = [name for name in ("table", "tables", "sql") if getattr(self, name)]
+        if not given:
+            raise Refusal("says neither `table`, `tables` nor `sql`", "Write one of them: what the rows are read from.")
+        if len(given) > 1:
+            raise Refusal(f"`{given[0]}` and `{given[1]}` are both given", "Keep one.", at=(given[1],), on_key=True)
+        if self.tables and self.event_name is not None:
+            raise Refusal(
+                "`event_name` is given, and `tables` says already which event a row is",
+                "Leave it out.",
+                at=("event_name",),
+                on_key=True,
+            )
+        if self.sql_dialect is not None and self.sql is None:
+            raise Refusal("`sql_dialect` is given without `sql`", "Leave it out.", at=("sql_dialect",), on_key=True)
+        return self
+
+    @model_validator(mode="after")
+    def _tables_agree(self) -> Self:
+        """A property has one type in all tables, and is not both of the source and of a table."""
+        first: dict[str, tuple[str, str]] = {}
+        for event, table in self.tables.items():
+            for name, one in table.properties.items():
+                at = ("tables", event, "properties", name)
+                if name in self.properties:
+                    raise Refusal(
+                        f"`{name}` is a property of the source as well", "Keep one of them.", at=at, on_key=True
+                    )
+                known, where = first.setdefault(name, (one.type, event))
+                if known != one.type:
+                    raise Refusal(
+                        f"`{name}` is of type {one.type} here and {known} in the table of `{where}`",
+                        "Give one of them another name, and say `column:`.",
+                        at=at,
+                    )
+        return self
 
 
 class EventDefinition(Described):
@@ -342,12 +460,14 @@ __all__ = [
     "RESERVED_COLUMNS",
     "EventDefinition",
     "EventIdColumn",
+    "EventTable",
     "IdentityColumn",
     "PartitionColumn",
     "ProjectDefinition",
     "PropertyDefinition",
     "PropertyType",
     "SourceDefinition",
+    "TargetDefinition",
     "TimeColumn",
     "WarehouseDefinition",
     "resolve_environment",

@@ -199,7 +199,8 @@ def journey(query: BoundQuery) -> Journey:
         known = is_known(query, Col(ENTITY))
         condition = all_of([query.where, known])
         read = {name for expr in (condition, *qualifying, *projected.values()) for name in columns_of(expr)}
-        rows: Plan = Filter(scan(source, span, read, entity=query.metric.entity), condition)
+        events = {key for step in spec.steps for key in step.selection.events(source)}
+        rows: Plan = Filter(scan(source, span, read, entity=query.metric.entity, events=events), condition)
         if len(sources) == 1:
             conditions = qualifying
             steps_read = {name for expr in qualifying for name in columns_of(expr)}

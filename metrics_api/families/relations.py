@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 from decimal import Decimal
@@ -31,40 +31,56 @@ from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Plan, Project
 from metrics_api.query.bind import BoundQuery
 from metrics_api.query.dimension import NONE, OTHER, Clock, Dimension, bin_labels
 from metrics_api.results import PART, Column, combined_columns
-from metrics_api.semantic.model import Entity, Property, Selection, Source
+from metrics_api.semantic.model import Entity, Event, EventTable, Property, Selection, Source
 
 AT, ENTITY, EVENT, EVENT_ID, TIE, PARTITION = "_at", "_entity", "_event", "_event_id", "_tie", "_partition"
 A_MONDAY = date(1900, 1, 1)
 
 
-def scan(source: Source, span: Span, needed: Iterable[str], *, entity: str) -> Plan:
+def scan(
+    source: Source, span: Span, needed: Iterable[str], *, entity: str, events: Collection[str | None] = (None,)
+) -> Plan:
     """The source's rows of a span, with the columns needed: properties, attributes, and the `_` names of this module.
 
     `_entity` is the id of whoever is counted, its aliases resolved. The tables of ids and attributes are joined only
-    when a column needs them, and never make two rows of one.
+    when a column needs them, and never make two rows of one. Of a source with a table for each event only those of
+    `events` are read (by their written names; None: any).
     """
     wanted = (set(needed) | set(columns(source.exclude or TRUE))) - {AT}
     attributes = [source.attributes[name] for name in sorted(wanted) if name in source.attributes]
     kinds = {one.entity for one in attributes if one.entity} | ({entity} if ENTITY in wanted else set())
     people = {kind: ENTITY if kind == entity else f"_{kind}" for kind in sorted(kinds)}
-    read = {name: _event_column(source, name) for name in wanted - {ENTITY} - {one.name for one in attributes}}
-    read |= {name: Col(source.identities[kind].column) for kind, name in people.items()}
-    fixed: dict[str, Expr] = {AT: Col(source.time)}
-    if source.partition is not None:
-        fixed[PARTITION] = Col(source.partition)
-    rows: Plan = Scan(
-        source=source.name,
-        table=source.table,
-        columns=(*fixed.items(), *sorted(read.items())),
-        time=Col(AT),
-        span=span,
-        partition=Col(PARTITION) if source.partition is not None else None,
-        exclude=source.exclude,
-    )
+    own = wanted - {ENTITY} - {one.name for one in attributes}
+    read = [_scan_of_table(source, table, span, own, people) for table in source.tables_of(events)]
+    rows = read[0] if len(read) == 1 else Union(tuple(read))
     for kind, name in people.items():
         rows = _resolved(rows, source, kind, name)
         rows = _described(rows, source.entities.get(kind), name, [one for one in attributes if one.entity == kind])
     return rows
+
+
+def _scan_of_table(
+    source: Source, table: EventTable, span: Span, own: Iterable[str], people: Mapping[str, str]
+) -> Plan:
+    read = {name: _event_column(source, table, name) for name in own}
+    read |= {name: Col(source.identities[kind].column) for kind, name in people.items()}
+    fixed: dict[str, Expr] = {AT: Col(source.time)}
+    partition = source.partition
+    if partition is not None:
+        fixed[PARTITION] = Col(partition.column)
+    start = max(span.start, source.history_start or span.start)
+    return Scan(
+        source=source.name,
+        table=table.name,
+        columns=(*fixed.items(), *sorted(read.items())),
+        time=Col(AT),
+        span=Span(start, max(span.end, start)),
+        partition=Col(PARTITION) if partition else None,
+        exclude=source.exclude,
+        partition_type=partition.type if partition else Type.DATE,
+        partition_lag_days=partition.lag_days if partition else 0,
+        view=table.view,
+    )
 
 
 def _resolved(rows: Plan, source: Source, kind: str, name: str) -> Plan:
@@ -77,7 +93,7 @@ def _resolved(rows: Plan, source: Source, kind: str, name: str) -> Plan:
         return rows
     told = Scan(kind, ids.table, (("_alias", Col(ids.alias)), ("_canonical", Col(ids.to))))
     types = {source.identities[kind].type}
-    useful = Filter(told, all_of([_is_someone(Col("_alias"), types), _is_someone(Col("_canonical"), types)]))
+    useful = Filter(told, all_of([is_someone(Col("_alias"), types), is_someone(Col("_canonical"), types)]))
     once = Aggregate(useful, keep("_alias"), (("_canonical", Agg("min", (Col("_canonical"),))),))
     joined = Join(rows, Named(f"{kind}_ids", once), "left", ((name, "_alias"),))
     canonical = call("coalesce", Col("_canonical"), Col(name))
@@ -111,13 +127,16 @@ def _greatest(of: Property) -> Expr:
     return call("eq", Agg("max", (least,)), integer(1))
 
 
-def _event_column(source: Source, name: str) -> Expr:
+def _event_column(source: Source, table: EventTable, name: str) -> Expr:
+    if name == EVENT and table.event is not None:
+        return text(table.event)
     special = {EVENT: source.event_name, EVENT_ID: source.event_id, TIE: source.tie_breaker}
-    if name not in special:
-        return _property_column(source.properties[name])
-    column = special[name]
-    assert column is not None, name
-    return Col(column)
+    if name in special:
+        column = special[name]
+        assert column is not None, name
+        return Col(column)
+    of = table.properties.get(name)
+    return Lit(None, source.properties[name].type) if of is None else _property_column(of)
 
 
 def _property_column(of: Property) -> Expr:
@@ -139,14 +158,12 @@ def occurrences(
     """
     inputs = []
     for source in selection.sources:
-        qualifies = any_of(
-            all_of([one.event.match, one.where]) for one in selection.alternatives if one.event.source is source
-        )
-        condition = all_of([qualifies, query.where])
+        events = selection.events(source)
+        condition = all_of([qualifying(selection, source), query.where])
         read = {name for expr in (condition, *projected.values()) for name in columns(expr)}
         shown = tuple(projected.items())
         if not marked:
-            rows: Plan = scan(source, span, read, entity=query.metric.entity)
+            rows: Plan = scan(source, span, read, entity=query.metric.entity, events=events)
         elif may_repeat(source):
             rows = _numbered_copies(query, source, selection, span, read)
             shown = (
@@ -154,10 +171,29 @@ def occurrences(
                 ("first_copy", any_of([call("eq", Col("_copy"), integer(1)), call("is_null", Col(EVENT_ID))])),
             )
         else:
-            rows = scan(source, span, read, entity=query.metric.entity)
+            rows = scan(source, span, read, entity=query.metric.entity, events=events)
             shown = (*shown, ("first_copy", TRUE))
         inputs.append(Project(Filter(rows, condition), shown))
     return with_others(query, inputs[0] if len(inputs) == 1 else Union(tuple(inputs)))
+
+
+def qualifying(selection: Selection, source: Source) -> Expr:
+    """Whether a row of the source is one of the selection's events.
+
+    Where only the table of one event is read for it, the event's name is not asked for.
+    """
+    alternatives = [one for one in selection.alternatives if one.event.source is source]
+    keys = {one.event.key for one in alternatives}
+    if len(keys) > 1 or source.event_name is not None or not source.tells_events:
+        return any_of(all_of([one.event.match, one.where]) for one in alternatives)
+    return any_of(all_of([*_without_name(one.event), one.where]) for one in alternatives)
+
+
+def _without_name(event: Event) -> Iterator[Expr]:
+    match = event.match
+    for part in match.args if isinstance(match, Call) and match.op == "and_" else (match,):
+        if event.key is None or part != call("eq", Col(EVENT), text(event.key)):
+            yield part
 
 
 def may_repeat(source: Source) -> bool:
@@ -167,11 +203,11 @@ def may_repeat(source: Source) -> bool:
 
 def _numbered_copies(query: BoundQuery, source: Source, selection: Selection, span: Span, read: set[str]) -> Plan:
     """The rows, numbered in time within an event id. One id under two event names is two events."""
-    names = {EVENT} if source.event_name is not None else set()
-    rows = scan(source, span, read | {EVENT_ID} | names, entity=query.metric.entity)
-    keys = [one.event.key for one in selection.alternatives if one.event.source is source]
+    names = {EVENT} if source.tells_events else set()
+    keys = selection.events(source)
+    rows = scan(source, span, read | {EVENT_ID} | names, entity=query.metric.entity, events=keys)
     if names and None not in keys:
-        rows = Filter(rows, Call("in_", (Col(EVENT), *(text(key) for key in dict.fromkeys(keys) if key is not None))))
+        rows = Filter(rows, Call("in_", (Col(EVENT), *(text(key) for key in keys if key is not None))))
     number = Over("row_number", (), tuple(Col(name) for name in (EVENT_ID, *sorted(names))), (Col(AT),))
     return Named("numbered_events", Project(rows, (*keep(*sorted(read | {EVENT_ID, AT})), ("_copy", number))))
 
@@ -227,10 +263,11 @@ def _shifted(at: Expr, seconds: int) -> Expr:
 
 def is_known(query: BoundQuery, entity: Expr) -> Expr:
     """Whether an entity is neither null nor empty (RULES 10)."""
-    return _is_someone(entity, {source.identities[query.metric.entity].type for source in query.metric.sources})
+    return is_someone(entity, {source.identities[query.metric.entity].type for source in query.metric.sources})
 
 
-def _is_someone(id_: Expr, types: AbstractSet[Type | None]) -> Expr:
+def is_someone(id_: Expr, types: AbstractSet[Type | None]) -> Expr:
+    """Whether an id of one of these types (None: not declared) is neither null nor empty."""
     if types <= {Type.INTEGER, Type.NUMBER, Type.DECIMAL}:
         return call("not_", call("is_null", id_))
     return call("ne", id_ if types == {Type.STRING} else call("to_text", id_), text(""))

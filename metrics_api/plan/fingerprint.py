@@ -30,7 +30,7 @@ def _feed(value: object, update: Callable[[bytes], object], named: dict[int, int
         update(f"({type(value).__name__}".encode())
         for field in fields(value):
             part = getattr(value, field.name)
-            if isinstance(value, Scan) and field.name == "span":
+            if isinstance(value, Scan) and (field.name == "span" or part == field.default):
                 continue
             if isinstance(value, ActiveDays) and field.name == "windows":
                 part = max((last - first + 1 for _, first, last in value.windows), default=0)

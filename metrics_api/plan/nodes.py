@@ -17,11 +17,22 @@ Named_: TypeAlias = tuple[str, Expr]
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """A query that is read as if it were a table, and the dialect it is written in."""
+
+    sql: str
+    dialect: str
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """The rows of one table, under the source's own names. `span` bounds the time column, half-open.
 
     `time`, `partition` and `exclude` are read by the passes, so that no family can forget them. A table that is not of
     events (of people, of their ids) has neither `time` nor `span`, and is read as a whole.
+
+    `partition` is the column that the warehouse skips by, of this type: the date of the event, or one up to so many
+    days later. With `view` that query is read, and `table` is only what it is called.
     """
 
     source: str
@@ -31,6 +42,9 @@ class Scan:
     span: Span | None = None
     partition: Expr | None = None
     exclude: Expr | None = None
+    partition_type: Type = Type.DATE
+    partition_lag_days: int = 0
+    view: View | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from datetime import datetime
 
 from metrics_api.definitions.base import ExampleDefinition
 from metrics_api.definitions.examples import EventLine, Unreadable, Word, read_events, read_table, read_value
-from metrics_api.definitions.names import Path
+from metrics_api.definitions.names import Path, identifier_like
 from metrics_api.errors import did_you_mean
 from metrics_api.plan.expr import Type, Value
-from metrics_api.semantic.model import Event, Property, SemanticModel, Source
+from metrics_api.semantic.model import Event, EventTable, Property, SemanticModel, Source
 
 Row = dict[str, Value]
 
@@ -49,9 +49,11 @@ def read_examples(test: ExampleDefinition, model: SemanticModel) -> Examples:
             reading.add(line)
     tables = {}
     for source in model.sources.values():
-        columns = columns_of(source)
-        rows = [tuple(row.get(name) for name in columns) for row in reading.rows.get(source.name, ())]
-        tables[source.table] = Rows(source.name, tuple(columns.items()), tuple(rows))
+        for table in source.tables:
+            columns = columns_of(source, table)
+            rows = [tuple(row.get(name) for name in columns) for row in reading.rows.get(table.name, ())]
+            name = source.name if table.event is None else f"{source.name}_{identifier_like(table.event)}"
+            tables[table.name] = Rows(name, tuple(columns.items()), tuple(rows))
     others = columns_of_entities(model)
     tables |= {name: Rows(name.rpartition(".")[2], tuple(one.items()), ()) for name, one in others.items()}
     for name, text in test.tables.items():
@@ -64,15 +66,16 @@ def read_examples(test: ExampleDefinition, model: SemanticModel) -> Examples:
     return Examples(tables, tuple(reading.times), tuple(reading.problems))
 
 
-def columns_of(source: Source) -> dict[str, Type]:
-    """The columns that a source names, with the types their values have."""
+def columns_of(source: Source, table: EventTable) -> dict[str, Type]:
+    """The columns that a source names of a table, with the types their values have."""
     columns: dict[str, Type] = {source.time: Type.TIMESTAMP}
-    named = ((source.event_name, Type.STRING), (source.event_id, Type.STRING), (source.partition, Type.DATE))
+    named = ((source.event_name, Type.STRING), (source.event_id, Type.STRING))
     columns |= {name: type_ for name, type_ in named if name is not None}
+    columns |= {one.column: one.type for one in (source.partition,) if one is not None}
     columns |= {name: Type.INTEGER for name in (source.tie_breaker,) if name is not None}
     columns |= {name: Type.TIMESTAMP for name in (source.loaded_at,) if name is not None}
     columns |= {one.column: one.type or Type.STRING for one in source.identities.values()}
-    for one in source.properties.values():
+    for one in table.properties.values():
         columns[_column(one)] = one.type if one.path is None else Type.STRING
     return columns
 
@@ -145,17 +148,22 @@ class _Reading:
             self.problems.append((("events",), error))
             return
         source = event.source
+        table = source.tables_of([event.key])[0]
+        if table.event is not None and event.key is None:
+            fix = did_you_mean(line.event.text, [one.event or "" for one in source.tables], what="events with a table")
+            self.problems.append((("events",), Unreadable(f"`{line.event.text}` is any event", fix, line.event.at)))
+            return
         row: Row = {source.time: line.at}
         if source.partition is not None:
-            row[source.partition] = line.at.date()
+            row[source.partition.column] = _partition(line.at, source.partition.type)
         if source.event_name is not None:
             row[source.event_name] = event.key or event.name
         usual = "user" if "user" in source.identities else next(iter(source.identities))
         if line.who is not None:
-            self.put(row, source, usual, Word(line.who, line.event.at))
+            self.put(row, source, table, usual, Word(line.who, line.event.at))
         for name, word in line.values.items():
-            self.put(row, source, name, word)
-        self.rows.setdefault(source.name, []).append(row)
+            self.put(row, source, table, name, word)
+        self.rows.setdefault(table.name, []).append(row)
 
     def event(self, word: Word) -> Event:
         """By its name, else by what its source calls it; raises Unreadable."""
@@ -170,9 +178,9 @@ class _Reading:
             raise Unreadable(f"`{word.text}` is an event of {names}", "Write the name of the definition.", word.at)
         raise Unreadable(f"there is no event `{word.text}`", did_you_mean(word.text, events, what="events"), word.at)
 
-    def put(self, row: Row, source: Source, name: str, word: Word) -> None:
+    def put(self, row: Row, source: Source, table: EventTable, name: str, word: Word) -> None:
         """Add one value to a row, or the problem with it."""
-        known = writable(source)
+        known = writable(source, table)
         if name not in known:
             fix = did_you_mean(name, known, what=f"properties of {source.name}")
             wrong = Unreadable(f"source `{source.name}` has no property `{name}`", fix, word.at)
@@ -181,10 +189,21 @@ class _Reading:
         column, type_ = known[name]
         value = self.cell(("events",), word, column, type_, name)
         # A value inside a JSON column is text, whatever it is read as.
-        row |= {column: word.text} if value and columns_of(source)[column] is Type.STRING else value
+        row |= {column: word.text} if value and columns_of(source, table)[column] is Type.STRING else value
 
 
-def writable(source: Source) -> Mapping[str, tuple[str, Type]]:
+def _partition(at: datetime, type_: Type) -> Value:
+    """The partition of an event: its date, as the source stores it."""
+    day = at.date()
+    match type_:
+        case Type.TIMESTAMP:
+            return datetime(day.year, day.month, day.day)
+        case Type.STRING:
+            return day.isoformat()
+    return day
+
+
+def writable(source: Source, table: EventTable) -> Mapping[str, tuple[str, Type]]:
     """What a line may give a value to: the column it goes into, and the type it is read as."""
     own: Sequence[tuple[str, str | None, Type]] = (
         ("event_id", source.event_id, Type.STRING),
@@ -193,6 +212,6 @@ def writable(source: Source) -> Mapping[str, tuple[str, Type]]:
     )
     known = {name: (column, type_) for name, column, type_ in own if column is not None}
     known |= {name: (one.column, one.type or Type.STRING) for name, one in source.identities.items()}
-    for name, one in source.properties.items():
+    for name, one in table.properties.items():
         known[name] = (_column(one), one.type)
     return known

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -14,6 +14,7 @@ from metrics_api.definitions.sources import ProjectDefinition
 from metrics_api.errors import SourceSpan
 from metrics_api.periods import Calendar, Duration
 from metrics_api.plan.expr import Expr, Type
+from metrics_api.plan.nodes import View
 
 
 class MetricClass(StrEnum):
@@ -87,12 +88,32 @@ class Identity:
     type: Type | None
 
 
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """The column that the warehouse skips by: the date of the event, or one up to `lag_days` later."""
+
+    column: str
+    type: Type = Type.DATE
+    lag_days: int = 0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Source:
-    """A table of events."""
+class EventTable:
+    """A table or view with the rows of one event (`event` None: of any), and the properties that it has."""
 
     name: str
-    table: str
+    event: str | None
+    properties: Mapping[str, Property]
+    view: View | None = None
+    """The query that is read instead; `name` is then that of the source."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A stream of events: a table of all of them, or a table for each event. `properties` are those of any table."""
+
+    name: str
+    tables: tuple[EventTable, ...]
     time: str
     event_name: str | None
     properties: Mapping[str, Property]
@@ -101,14 +122,29 @@ class Source:
     """What is known of those who have an identity here, by the names of `identities`."""
     event_id: str | None = None
     event_id_unique: bool = False
-    partition: str | None = None
+    partition: Partition | None = None
     loaded_at: str | None = None
     late_arrival: Duration | None = None
-    history_start: date | None = None
+    history_start: datetime | None = None
+    """The instant before which no row is read."""
     tie_breaker: str | None = None
     exclude: Expr | None = None
     exclude_text: str | None = None
     description: str | None = None
+
+    @property
+    def table(self) -> str:
+        """What is read, for people."""
+        return ", ".join(one.name for one in self.tables)
+
+    def tables_of(self, events: Collection[str | None]) -> tuple[EventTable, ...]:
+        """The tables that hold events of these written names; None: any."""
+        return tuple(one for one in self.tables if one.event is None or None in events or one.event in events)
+
+    @property
+    def tells_events(self) -> bool:
+        """Whether rows say which event they are, by a column or by their table."""
+        return self.event_name is not None or any(one.event is not None for one in self.tables)
 
     @property
     def attributes(self) -> Mapping[str, Property]:
@@ -175,6 +211,10 @@ class Selection:
     @property
     def sources(self) -> tuple[Source, ...]:
         return tuple(dict.fromkeys(one.event.source for one in self.alternatives))
+
+    def events(self, source: Source) -> tuple[str | None, ...]:
+        """The written names of its events in a source; None for any."""
+        return tuple(dict.fromkeys(one.event.key for one in self.alternatives if one.event.source is source))
 
     def is_once_per(self, entity: str) -> bool:
         """Whether each of them does it at most once: promised of users, as long as no two ids become one."""

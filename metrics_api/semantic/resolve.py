@@ -10,20 +10,24 @@ from typing import Any, Protocol
 from metrics_api.definitions.base import ENTITIES, Deprecated, MetricDefinition, Selector
 from metrics_api.definitions.loader import Definitions
 from metrics_api.definitions.names import LONGEST_NAME, Path, Reference, references
+from metrics_api.definitions.sources import PartitionColumn, PropertyDefinition, SourceDefinition
 from metrics_api.errors import Code, DefinitionError, Problem, SourceSpan, did_you_mean
-from metrics_api.periods import Calendar
+from metrics_api.periods import DAY, Calendar
 from metrics_api.plan.expr import TRUE, Expr, Type, all_of, call, columns, text
 from metrics_api.plan.expr import Col as Column
+from metrics_api.plan.nodes import View
 from metrics_api.semantic.expressions import ConditionError, parse_condition
 from metrics_api.semantic.model import (
     Alternative,
     Attributes,
     Entity,
     Event,
+    EventTable,
     Identity,
     IdentityMap,
     Metric,
     MetricClass,
+    Partition,
     Property,
     Selection,
     SemanticModel,
@@ -32,6 +36,7 @@ from metrics_api.semantic.model import (
     personal_of,
     types_of,
 )
+from metrics_api.semantic.views import DIALECTS, ViewError, check_view
 
 EVENT_COLUMN = "_event"
 """The event's name inside a scan; no property can be called so."""
@@ -131,6 +136,7 @@ class _Resolver:
     def __init__(self, definitions: Definitions, families: Mapping[str, ResolvesMetrics]) -> None:
         self.definitions = definitions
         self.families = families
+        self.calendar = Calendar(definitions.project.timezone, definitions.project.week_start)
         self.problems: list[Problem] = []
         self.entities: dict[str, Entity] = {}
         self.sources: dict[str, Source] = {}
@@ -157,7 +163,7 @@ class _Resolver:
             )
         return SemanticModel(
             project=project,
-            calendar=Calendar(project.timezone, project.week_start),
+            calendar=self.calendar,
             entities=self.entities,
             sources=self.sources,
             events=self.events,
@@ -282,19 +288,9 @@ class _Resolver:
                     "This release reads UTC times: convert the column in a view.",
                 )
             )
-        properties = {
-            key: Property(
-                key,
-                one.column or key,
-                Type(one.type),
-                one.json_path,
-                one.label,
-                one.description,
-                one.unit,
-                one.bins or (),
-            )
-            for key, one in written.properties.items()
-        }
+        properties = _properties(written.properties)
+        tables = self.tables(name, written, properties)
+        properties = {key: one for table in tables for key, one in table.properties.items()}
         identities: dict[str, Identity] = {
             entity: Identity(entity, one.column, Type(one.type) if one.type else None)
             for entity, one in written.identity.items()
@@ -311,7 +307,7 @@ class _Resolver:
                     self.problems.append(Problem(error.message, self.definitions.span("project", "exclude"), error.fix))
         self.sources[name] = Source(
             name=name,
-            table=written.table,
+            tables=tables,
             time=written.time.column,
             event_name=written.event_name,
             properties=properties,
@@ -319,15 +315,41 @@ class _Resolver:
             entities=entities,
             event_id=written.event_id.column if written.event_id else None,
             event_id_unique=bool(written.event_id and written.event_id.unique),
-            partition=written.partition.column if written.partition else None,
+            partition=_partition(written.partition) if written.partition else None,
             loaded_at=written.loaded_at,
             late_arrival=written.late_arrival,
-            history_start=written.history_start,
+            history_start=self.calendar.start_of(written.history_start) if written.history_start else None,
             tie_breaker=written.tie_breaker,
             exclude=exclude,
             exclude_text=rule if exclude is not None else None,
             description=written.description,
         )
+
+    def tables(
+        self, name: str, written: SourceDefinition, properties: Mapping[str, Property]
+    ) -> tuple[EventTable, ...]:
+        """What a source reads: a table, one for each event, or a query."""
+        if written.table is not None:
+            return (EventTable(written.table, None, properties),)
+        if written.sql is None:
+            return tuple(
+                EventTable(table.table, event, {**properties, **_properties(table.properties)})
+                for event, table in written.tables.items()
+            )
+        home = self.definitions.project.home_warehouse
+        engine = self.definitions.project.warehouses[home].type if home is not None else "duckdb"
+        dialect = written.sql_dialect or (engine if engine in DIALECTS else "duckdb")
+        try:
+            check_view(written.sql, dialect)
+        except ViewError as error:
+            path = ("sources", name)
+            where = (
+                self.definitions.span_inside((*path, "sql"), error.line, error.column)
+                if dialect in DIALECTS
+                else self.definitions.span(*path, "sql_dialect")
+            )
+            self.problems.append(Problem(error.message, where, error.fix))
+        return (EventTable(name, None, properties, View(written.sql, dialect)),)
 
     def lacks_property(self, rule: str, properties: Mapping[str, Property]) -> bool:
         """Whether the project's `exclude` speaks of properties that this source does not have (it then stays whole)."""
@@ -349,7 +371,11 @@ class _Resolver:
         scope = Scope(self, ("events", name))
         conditions: list[Expr | None] = []
         key = None if written.name == "any" else written.name or name
-        if key is not None and source.event_name is not None:
+        there = [table.event for table in source.tables if table.event is not None]
+        if key is not None and there and key not in there:
+            fix = did_you_mean(key, there, what=f"tables of `{source.name}`")
+            scope.problem(f"source `{source.name}` has no table for the event `{key}`", "name", fix=fix)
+        if key is not None and source.tells_events:
             conditions.append(call("eq", Column(EVENT_COLUMN), text(key)))
         if written.where is not None:
             conditions.append(scope.condition(written.where, source, "where"))
@@ -494,3 +520,24 @@ class _Resolver:
             except ConditionError as error:
                 message, fix = error.message, error.fix
             self.problems.append(Problem(message, self.definitions.span("project", "exclude"), fix))
+
+
+def _properties(written: Mapping[str, PropertyDefinition]) -> dict[str, Property]:
+    return {
+        key: Property(
+            name=key,
+            column=one.column,
+            type=Type(one.type),
+            path=one.json_path,
+            label=one.label,
+            description=one.description,
+            unit=one.unit,
+            bins=one.bins or (),
+        )
+        for key, one in written.items()
+    }
+
+
+def _partition(written: PartitionColumn) -> Partition:
+    days = -(-written.lag.elapsed // DAY) if written.lag else 0
+    return Partition(written.column, Type(written.type), days)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from metrics_api.periods import Span
 from metrics_api.plan.expr import Agg, Col, call, instant
-from metrics_api.plan.nodes import Aggregate, Filter, Plan, Scan
+from metrics_api.plan.nodes import Aggregate, Filter, Plan, Scan, Union
 from metrics_api.semantic.model import Source
 from metrics_api.sql.dialect import Dialect
 from metrics_api.sql.lower import lower
@@ -26,8 +25,9 @@ def newest(source: Source, warehouse: Warehouse, dialect: Dialect, as_of: dateti
     A plain maximum first: warehouses answer it from statistics. Only where events lie in the future it is asked again,
     with a bound.
     """
-    everything = Span(datetime.min, datetime.max)
-    rows: Plan = Scan(source.name, source.table, (("at", Col(source.loaded_at or source.time)),), Col("at"), everything)
+    column = (("at", Col(source.loaded_at or source.time)),)
+    scans = tuple(Scan(source.name, table.name, column, view=table.view) for table in source.tables)
+    rows: Plan = scans[0] if len(scans) == 1 else Union(scans)
     found = _only_value(_newest(rows), warehouse, dialect)
     if source.loaded_at is not None:
         return min(found or NOTHING, as_of)

@@ -44,7 +44,7 @@ def lineage(plan: Plan, model: SemanticModel) -> tuple[ReadTable, ...]:
 
 def _table(model: SemanticModel, name: str, table: str, read: dict[str, set[str]]) -> ReadTable:
     source = model.sources.get(name)
-    named = list(_fields_of_source(source) if source else _fields_of_entity(model.entities[name], table))
+    named = list(_fields_of_source(source, table) if source else _fields_of_entity(model.entities[name], table))
     found = tuple(
         ReadColumn(
             column,
@@ -55,18 +55,20 @@ def _table(model: SemanticModel, name: str, table: str, read: dict[str, set[str]
     return ReadTable("source" if source else "entity", name, table, found)
 
 
-def _fields_of_source(source: Source) -> Iterator[tuple[str, str | None, str | None]]:
+def _fields_of_source(source: Source, table: str) -> Iterator[tuple[str, str | None, str | None]]:
     """Fields of the definition, the column each names, and of a property also its name in plans."""
     yield "time", source.time, None
     yield "event_name", source.event_name, None
     yield "event_id", source.event_id, None
-    yield "partition", source.partition, None
+    yield "partition", source.partition.column if source.partition else None, None
     yield "loaded_at", source.loaded_at, None
     yield "tie_breaker", source.tie_breaker, None
     for identity in source.identities.values():
         yield f"identity.{identity.entity}", identity.column, None
-    for one in source.properties.values():
-        yield f"properties.{one.name}", one.column, one.name
+    for here in source.tables:
+        for one in here.properties.values() if here.name == table else ():
+            shared = all(other.properties.get(one.name) == one for other in source.tables)
+            yield f"{'' if shared else f'tables.{here.event}.'}properties.{one.name}", one.column, one.name
 
 
 def _fields_of_entity(entity: Entity, table: str) -> Iterator[tuple[str, str | None, str | None]]:

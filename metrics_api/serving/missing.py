@@ -2,57 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from metrics_api.errors import Problem, WarehouseError, did_you_mean
-from metrics_api.semantic.model import Source
+from metrics_api.semantic.model import Entity, EventTable, Source
+from metrics_api.sql.dialect import Dialect
+from metrics_api.sql.lower import columns_of
+from metrics_api.sql.render import render
 
 if TYPE_CHECKING:
     from metrics_api.engines.warehouse import Warehouse
 
 
-def explain_failure(error: WarehouseError, sources: Iterable[Source], warehouse: Warehouse) -> WarehouseError:
+def explain_failure(
+    error: WarehouseError, sources: Iterable[Source], warehouse: Warehouse, dialect: Dialect
+) -> WarehouseError:
     """The same failure, with the tables and columns that are not there named where that is the cause."""
+    problems: list[Problem] = []
     try:
-        problems = [problem for source in sources for problem in missing_columns(source, warehouse)]
+        for source in sources:
+            problems += missing_columns(source, warehouse, dialect)
+            for entity in source.entities.values():
+                problems += missing_of_entity(entity, warehouse)
     except WarehouseError:
         return error
-    return WarehouseError(problems) if problems else error
+    return WarehouseError(list(dict.fromkeys(problems))) if problems else error
 
 
-def missing_columns(source: Source, warehouse: Warehouse) -> list[Problem]:
-    """What a source reads and its table does not have."""
-    found = warehouse.columns(source.table)
+def missing_columns(source: Source, warehouse: Warehouse, dialect: Dialect) -> list[Problem]:
+    """What a source reads and its tables do not have."""
+    problems: list[Problem] = []
+    for table in source.tables:
+        what = f"source `{source.name}`"
+        if table.view is None:
+            problems += _missing(what, table.name, reads(source, table), warehouse.columns(table.name))
+            continue
+        try:
+            none = warehouse.run(render(columns_of(table.view, dialect), dialect, comment="metrics-api columns")).table
+        except WarehouseError as error:
+            problems += [Problem(f"{what}: its `sql` fails: {error}", code=WarehouseError.code)]
+        else:
+            there = tuple((one.name, str(one.type)) for one in none.schema)
+            problems += _missing(what, "sql", reads(source, table), there)
+    return problems
+
+
+def missing_of_entity(entity: Entity, warehouse: Warehouse) -> list[Problem]:
+    """What an entity reads and its tables do not have."""
+    problems: list[Problem] = []
+    if (ids := entity.identity_map) is not None:
+        read = [(ids.alias, "the alias"), (ids.to, "what it stands for")]
+        problems += _missing(f"the identity map of `{entity.name}`", ids.table, read, warehouse.columns(ids.table))
+    if (about := entity.attributes) is not None:
+        read = [(about.key, "the key")]
+        read += [(one.column, f"attribute `{one.written}`") for one in about.properties.values()]
+        problems += _missing(f"the attributes of `{entity.name}`", about.table, read, warehouse.columns(about.table))
+    return problems
+
+
+def _missing(
+    what: str, table: str, read: Iterable[tuple[str, str]], found: tuple[tuple[str, str], ...] | None
+) -> Iterator[Problem]:
     if found is None:
-        return [
-            Problem(
-                f"source `{source.name}`: there is no table `{source.table}` in the warehouse", code=WarehouseError.code
-            )
-        ]
+        yield Problem(f"{what}: there is no table `{table}` in the warehouse", code=WarehouseError.code)
+        return
     there = {name.casefold() for name, _ in found}
-    return [
-        Problem(
-            f"source `{source.name}`: table `{source.table}` has no column `{column}` ({purpose})",
-            fix=did_you_mean(column, [name for name, _ in found], what=f"columns of {source.table}"),
-            code=WarehouseError.code,
-        )
-        for column, purpose in reads(source)
-        if column.casefold() not in there
-    ]
+    shown = "its `sql`" if table == "sql" else f"table `{table}`"
+    for column, purpose in read:
+        if column.casefold() not in there:
+            yield Problem(
+                f"{what}: {shown} has no column `{column}` ({purpose})",
+                fix=did_you_mean(column, [name for name, _ in found], what=f"columns of {table}"),
+                code=WarehouseError.code,
+            )
 
 
-def reads(source: Source) -> list[tuple[str, str]]:
-    """The columns that a source names, and for what."""
+def reads(source: Source, table: EventTable) -> list[tuple[str, str]]:
+    """The columns that a source names of a table, and for what."""
     named = [
         (source.time, "its time"),
         (source.event_name, "its event name"),
         (source.event_id, "its event id"),
-        (source.partition, "its partition"),
+        (source.partition.column if source.partition else None, "its partition"),
         (source.loaded_at, "when rows were loaded"),
         (source.tie_breaker, "its tie breaker"),
     ]
     columns = [(column, purpose) for column, purpose in named if column is not None]
     columns += [(one.column, f"the {one.entity}") for one in source.identities.values()]
-    columns += [(one.column, f"property `{one.name}`") for one in source.properties.values()]
+    columns += [(one.column, f"property `{one.name}`") for one in table.properties.values()]
     return columns

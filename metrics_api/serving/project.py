@@ -30,6 +30,7 @@ from metrics_api.serving.asking import ask
 from metrics_api.serving.freshness import newest
 from metrics_api.serving.lineage import ReadTable, lineage
 from metrics_api.serving.missing import explain_failure
+from metrics_api.sql.dialect import Dialect
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -93,6 +94,11 @@ class Project:
     def definitions(self) -> Definitions:
         """What is written in the folder, with its places."""
         return self._definitions
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the warehouse says things."""
+        return self._engine.dialect
 
     # -- asking -------------------------------------------------------------------------------------------------------
 
@@ -213,7 +219,7 @@ class Project:
         try:
             return warehouse.run(sql).table
         except WarehouseError as error:
-            raise explain_failure(error, bound.metric.sources, warehouse) from None
+            raise explain_failure(error, bound.metric.sources, warehouse, self._engine.dialect) from None
 
     def _data_through(self, source: Source, as_of: datetime) -> datetime:
         """How far the source's data reaches, asked at most every few seconds."""
@@ -224,7 +230,7 @@ class Project:
         try:
             reached = newest(source, warehouse, self._engine.dialect, as_of)
         except WarehouseError as error:
-            raise explain_failure(error, [source], warehouse) from None
+            raise explain_failure(error, [source], warehouse, self._engine.dialect) from None
         # Until it is asked again the answer holds for the moments since, and for none before.
         until = as_of + timedelta(seconds=self._freshness_seconds)
         self._reached[source] = (time.monotonic(), reached, until)
@@ -293,8 +299,13 @@ class _Recent(Generic[V]):
                 self._values.popitem(last=False)
 
 
-def load_project(path: str | Path, warehouse: str | None = None, *, clock: Clock = utc_now) -> Project:
-    """Read and check a folder of definitions. Raises DefinitionError with every problem of every file."""
+def load_project(
+    path: str | Path, warehouse: str | None = None, target: str | None = None, *, clock: Clock = utc_now
+) -> Project:
+    """Read and check a folder of definitions. Raises DefinitionError with every problem of every file.
+
+    `warehouse` and `target` are names of the project's, instead of its defaults.
+    """
     folder = Path(path)
-    model, definitions = load_model(folder)
+    model, definitions = load_model(folder, target=target)
     return Project(model, definitions, folder if folder.is_dir() else folder.parent, warehouse, clock=clock)

@@ -10,9 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from itertools import chain, count, pairwise
 from typing import assert_never
 
+import sqlglot
 from sqlglot import exp
 
 from metrics_api.plan.expr import AGGREGATES, Agg, Call, Case, Col, Expr, Lit, Over, chosen_by, columns, operands
@@ -30,6 +32,7 @@ from metrics_api.plan.nodes import (
     Sort,
     Spine,
     Union,
+    View,
     keep,
     output,
 )
@@ -87,7 +90,8 @@ class _Lowering:
         """What the tables read are called: no step may have the name of one, or it would be read instead."""
 
     def statement(self, plan: Plan) -> exp.Expression:
-        self.tables = frozenset(_bare_name(node.table).casefold() for node in nodes(plan) if isinstance(node, Scan))
+        scans = (node for node in nodes(plan) if isinstance(node, Scan))
+        self.tables = frozenset(name.casefold() for scan in scans for name in _names_read(scan))
         query = self.finish(self.select(plan), output(plan))
         if self.ctes:
             query.set("with_", exp.With(expressions=[cte for _, cte in self.ctes.values()]))
@@ -166,7 +170,12 @@ class _Lowering:
             return _Binding(lambda: self.expr(expr, read), COMPUTED)
 
         bindings = {name: physical(expr) for name, expr in plan.columns}
-        return _Select(self.dialect.table(plan.table), [relation], bindings)
+        return _Select(self.source(plan, relation.name), [relation], bindings)
+
+    def source(self, plan: Scan, name: str) -> Sql:
+        if plan.view is None:
+            return self.dialect.table(plan.table)
+        return exp.Subquery(this=_parsed(plan.view).copy(), alias=self.alias(name))
 
     def spine(self, plan: Spine) -> Sql:
         """The buckets as a generated series where the engine has one and they are evenly spaced, else row by row."""
@@ -435,6 +444,29 @@ def evenly_spaced(labels: Sequence[object]) -> tuple[int, str] | None:
     return None
 
 
+def columns_of(view: View, dialect: Dialect) -> exp.Expression:
+    """A statement with all columns of a view, and no rows."""
+    whole = exp.Subquery(this=_parsed(view).copy(), alias=exp.TableAlias(this=dialect.identifier("found")))
+    return exp.Select(
+        expressions=[exp.Star()], from_=exp.From(this=whole), limit=exp.Limit(expression=exp.Literal.number(0))
+    )
+
+
+@lru_cache(maxsize=256)
+def _parsed(view: View) -> exp.Expression:
+    """The tree of a query, which is known to be one. It is printed in whatever dialect the statement is."""
+    tree = sqlglot.parse_one(view.sql, dialect=view.dialect)
+    assert isinstance(tree, exp.Expression), view
+    return tree
+
+
+def _names_read(scan: Scan) -> Iterable[str]:
+    """What the tables are called that a scan reads."""
+    yield _bare_name(scan.table)
+    if scan.view is not None:
+        yield from (table.name for table in _parsed(scan.view).find_all(exp.Table))
+
+
 def _bare_name(table: str) -> str:
     return table.rsplit(".", 1)[-1].strip('"')
 
@@ -450,4 +482,4 @@ def _parts(expr: Expr) -> Iterable[Expr]:
         yield from _parts(part)
 
 
-__all__ = ["enclosed", "lower"]
+__all__ = ["columns_of", "enclosed", "lower"]

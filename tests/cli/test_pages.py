@@ -21,7 +21,15 @@ from metrics_api.definitions.entities import (
     KeyColumn,
 )
 from metrics_api.definitions.names import bare
-from metrics_api.definitions.sources import EventDefinition, ProjectDefinition, PropertyDefinition, SourceDefinition
+from metrics_api.definitions.sources import (
+    EventDefinition,
+    EventTable,
+    PartitionColumn,
+    ProjectDefinition,
+    PropertyDefinition,
+    SourceDefinition,
+    TargetDefinition,
+)
 from metrics_api.engines import engines
 from metrics_api.errors import Code
 from metrics_api.families import families
@@ -92,6 +100,9 @@ def test_links_lead_somewhere(file: str) -> None:
         SourceDefinition,
         EventDefinition,
         PropertyDefinition,
+        PartitionColumn,
+        EventTable,
+        TargetDefinition,
         EntityDefinition,
         AttributesDefinition,
         AttributeDefinition,

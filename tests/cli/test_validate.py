@@ -80,6 +80,7 @@ def test_as_json(project: Callable[[str], Path], invoke: Invoke) -> None:
         "counts": {"files": 1, "sources": 1, "events": 1, "metrics": 1},
         "metric_types": {"usage": 1},
         "problems": [],
+        "warnings": [],
     }
 
 

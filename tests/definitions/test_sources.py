@@ -50,7 +50,7 @@ def test_a_source_in_full() -> None:
             "properties": {"feature": {"type": "string", "json": "payload.feature.name"}, "country": "string"},
         }
     )
-    assert source.table_parts == ("analytics", "app_events")
+    assert source.table == "analytics.app_events"
     assert (source.time.column, source.time.timezone) == ("at", "Europe/Berlin")
     assert source.event_id is not None
     assert source.event_id.unique

@@ -42,10 +42,8 @@ project:
   warehouses: {{tests: {{type: {engine}}}}}
 sources:
   events:
-    table: events
+{reads}
     time: at
-    event_name: event
-    partition: day
     identity: {{user: {identity}}}
 {source}
     properties:
@@ -65,6 +63,7 @@ events:
 metrics:
 {metrics}
 """
+READS = "table: events\nevent_name: event\npartition: day"
 
 
 class KnownThrough(Project):
@@ -83,13 +82,14 @@ def project_over(
     source: str = "",
     project: str = "",
     identity: str = "user_id",
+    reads: str = READS,
     entities: str = "",
     tables: Mapping[str, str] | None = None,
     engine: str = "duckdb",
 ) -> KnownThrough:
     """A project with these metrics over the world's events, on an engine. `tables` are further ones: see `table_of`.
 
-    `entities` is the whole block.
+    `reads` says what the source reads, `entities` is the whole block.
     """
     text = SOURCE.format(
         timezone=world.timezone,
@@ -98,6 +98,7 @@ def project_over(
         source=_indented(source, 4),
         project=_indented(project, 2),
         identity=identity,
+        reads=_indented(reads, 4),
         entities=f"entities:\n{_indented(entities, 2)}" if entities else "",
         engine=engine,
     )
@@ -114,7 +115,8 @@ def table_of(written: str) -> pa.Table:
     header, *rows = [shlex.split(line) for line in written.strip().splitlines()]
     columns = [(column, type_ or "VARCHAR") for column, _, type_ in (one.partition(":") for one in header)]
     with duckdb.connect() as connection:
-        connection.execute(f"CREATE TABLE said ({', '.join(f'{column} {type_}' for column, type_ in columns)})")
+        typed = ", ".join(f'"{column}" {type_}' for column, type_ in columns)
+        connection.execute(f"CREATE TABLE said ({typed})")
         for row in rows:
             marks = ", ".join("?" for _ in row)
             connection.execute(f"INSERT INTO said VALUES ({marks})", [None if value == "-" else value for value in row])

@@ -5,6 +5,7 @@ metrics:                       # as in any project; `project:` and `source:` add
 events: |                      # name, user (`-` none, `''` empty), UTC time, properties
   watch  ann  2026-01-05T09:00  minutes=5 country=DE
 entities: {user: {...}}         # if any; `tables:` holds further tables, as `asking.table_of` reads them
+reads: {table: events, ...}      # what the source reads, if it is not the table of the events above
 data_through: 2026-01-07T00:00
 cases:
   counts_by_day:
@@ -24,7 +25,7 @@ from typing import Any
 
 import yaml
 
-from families.asking import project_over
+from families.asking import READS, project_over
 from families.oracles.world import Event, World
 from metrics_api.definitions.examples import EventLine, Unreadable, read_events, read_table, read_value
 from metrics_api.definitions.yaml12 import parse_yaml
@@ -80,6 +81,7 @@ def found(case: Case, header: list[str], engine: str) -> list[list[str]]:
         tables=setting.get("tables"),
         identity=setting.get("identity", "user_id"),
         engine=engine,
+        reads=yaml.safe_dump(setting["reads"], sort_keys=False) if "reads" in setting else READS,
     )
     words = dict(case.question)
     answer = project.answer(ask(words.pop("metric"), **words))

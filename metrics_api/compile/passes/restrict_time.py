@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time
+
 from metrics_api.periods import DAY
-from metrics_api.plan.expr import Lit, Type, all_of, call, instant
+from metrics_api.plan.expr import Expr, Lit, Type, all_of, call, instant
 from metrics_api.plan.nodes import Filter, Plan, Scan
 from metrics_api.plan.walk import rewrite
 
@@ -24,15 +26,32 @@ def restrict_time(plan: Plan) -> Plan:
         if not isinstance(node, Scan) or node.span is None or node.time is None:
             return node
         start, end = node.span.start, node.span.end
-        bounds = [
+        bounds: list[Expr] = [
             call("ge", node.time, instant(start, role="scan_start")),
             call("lt", node.time, instant(end, role="scan_end")),
         ]
         if node.partition is not None:
+            first, last = (start - DAY).date(), (end + DAY + node.partition_lag_days * DAY).date()
             bounds += [
-                call("ge", node.partition, Lit((start - DAY).date(), Type.DATE, role="first_partition")),
-                call("le", node.partition, Lit((end + DAY).date(), Type.DATE, role="last_partition")),
+                call("ge", node.partition, _date(first, node.partition_type, "first_partition")),
+                _until(node.partition, last, node.partition_type),
             ]
         return Filter(node, all_of(bounds))
 
     return rewrite(plan, rule)
+
+
+def _until(partition: Expr, last: date, type_: Type) -> Expr:
+    """Up to a date, inclusive: with a time of day, before the next one begins."""
+    if type_ is Type.TIMESTAMP:
+        return call("lt", partition, _date(last + DAY, type_, "after_last_partition"))
+    return call("le", partition, _date(last, type_, "last_partition"))
+
+
+def _date(of: date, type_: Type, role: str) -> Lit:
+    match type_:
+        case Type.TIMESTAMP:
+            return instant(datetime.combine(of, time()), role)
+        case Type.STRING:
+            return Lit(of.isoformat(), type_, role)
+    return Lit(of, Type.DATE, role)
