@@ -17,7 +17,7 @@ from typing import assert_never
 import sqlglot
 from sqlglot import exp
 
-from metrics_api.plan.expr import AGGREGATES, Agg, Call, Case, Col, Expr, Lit, Over, chosen_by, columns, operands
+from metrics_api.plan.expr import AGGREGATES, TRUE, Agg, Call, Case, Col, Expr, Lit, Over, chosen_by, columns, operands
 from metrics_api.plan.nodes import (
     ActiveDays,
     Aggregate,
@@ -105,6 +105,8 @@ class _Lowering:
                 return self.scan(plan)
             case Filter(source, where):
                 inner = self.select(source)
+                if where == TRUE:
+                    return inner
                 if not inner.is_open or self.heaviest(inner) >= AGGREGATED:
                     inner = self.wrapped(inner, output(source))
                 bindings = inner.bindings
