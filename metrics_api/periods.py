@@ -113,6 +113,18 @@ class Duration:
         months = self.n * {"month": 1, "quarter": 3, "year": 12}[self.unit]
         return add_months(last, -months) + DAY
 
+    @property
+    def day_counts(self) -> tuple[int, int]:
+        """The fewest and the most local days that such a window has."""
+        return _day_counts(self)
+
+
+@lru_cache(maxsize=256)
+def _day_counts(window: Duration) -> tuple[int, int]:
+    ends = (date(2096, 1, 1) + n * DAY for n in range(0 if window.unit in ("day", "week") else 9 * 366, -1, -1))
+    lengths = {(end - window.calendar_start(end)).days + 1 for end in ends}
+    return min(lengths), max(lengths)
+
 
 def add_months(day: date, months: int) -> date:
     """The same day some months away, or that month's last day when it has no such day."""

@@ -6,7 +6,7 @@ whose `part` column tells them apart; `split` undoes that and casts every column
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -103,6 +103,11 @@ def combined_columns(parts: Mapping[str, Sequence[Column]]) -> dict[str, Type]:
     return names
 
 
+def usual_order(by: Iterable[str]) -> tuple[str, ...]:
+    """The columns by which the rows of a part are in order, those that it has."""
+    return ("period", *by, "position", "active_days")
+
+
 def _cast(array: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
     import pyarrow as pa
 
@@ -118,13 +123,18 @@ def _cast(array: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
 
 
 def with_completeness(
-    table: pa.Table, periods: Sequence[Period], *, data_through: datetime, late: timedelta
+    table: pa.Table,
+    periods: Sequence[Period],
+    is_complete: Callable[[Period], bool],
+    *,
+    data_through: datetime,
+    late: timedelta,
 ) -> pa.Table:
-    """The rows with `complete` (the bucket ended by then) and `provisional` (late events may still change it)."""
+    """The rows with `complete` (all its data is there) and `provisional` (late events may still change it)."""
     import pyarrow as pa
 
     known: dict[Any, tuple[bool, bool]] = {
-        period.label: (period.end <= data_through, period.end > data_through - late) for period in periods
+        period.label: (is_complete(period), period.end > data_through - late) for period in periods
     }
     flags = [known[label] for label in table["period"].to_pylist()]
     for index, name in enumerate(("complete", "provisional")):

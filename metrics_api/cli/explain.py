@@ -18,6 +18,7 @@ from metrics_api.cli.options import (
     Measures,
     Order,
     Overall,
+    Part,
     ProjectFolder,
     Subtotals,
     TargetName,
@@ -67,6 +68,7 @@ def explain(
     where: Where = None,
     measures: Measures = None,
     overall: Overall = False,
+    part: Part = None,
     top: Top = None,
     bins: Bins = None,
     subtotals: Subtotals = False,
@@ -84,7 +86,7 @@ def explain(
     words = question(
         start=start, end=end, last=last, exclude_current=exclude_current, grain=grain, by=by, where=where,
         measures=measures, overall=overall, within=within, order=order, limit=limit, timezone=timezone, as_of=as_of,
-        top=top, bins=bins, subtotals=subtotals, compare=compare,
+        top=top, bins=bins, subtotals=subtotals, compare=compare, part=part,
     )  # fmt: skip
     from metrics_api.cli.project_folder import open_project
 

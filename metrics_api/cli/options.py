@@ -82,6 +82,15 @@ Overall = Annotated[
     bool,
     typer.Option("--overall", help="One answer for the whole range instead of one a bucket.", rich_help_panel=SHAPE),
 ]
+Part = Annotated[
+    str | None,
+    typer.Option(
+        "--part",
+        help="Another part of the answer instead of the rows: overall, histogram.",
+        rich_help_panel=SHAPE,
+        show_default=False,
+    ),
+]
 Top = Annotated[
     int | None,
     typer.Option(
@@ -138,8 +147,11 @@ def question(
     bins: list[str] | None = None,
     subtotals: bool = False,
     compare: str | None = None,
+    part: str | None = None,
 ) -> dict[str, object]:
     """The options as the words of `serving.asking.ask`."""
+    if overall and part not in (None, "overall"):
+        raise typer.BadParameter(f"--overall and `{part}`: ask for one part at a time", param_hint="--part")
     return {
         "start": start,
         "end": end,
@@ -149,7 +161,7 @@ def question(
         "by": ",".join(by or ()),
         "where": {"and": where} if where else None,
         "measures": ",".join(measures) if measures else None,
-        "parts": "overall" if overall else "",
+        "parts": "overall" if overall else part or "",
         "within": within,
         "order": ",".join(order or ()),
         "limit": limit,

@@ -19,6 +19,7 @@ from metrics_api.cli.options import (
     Measures,
     Order,
     Overall,
+    Part,
     ProjectFolder,
     Subtotals,
     TargetName,
@@ -64,6 +65,7 @@ def query(
     where: Where = None,
     measures: Measures = None,
     overall: Overall = False,
+    part: Part = None,
     top: Top = None,
     bins: Bins = None,
     subtotals: Subtotals = False,
@@ -85,7 +87,7 @@ def query(
     words = question(
         start=start, end=end, last=last, exclude_current=exclude_current, grain=grain, by=by, where=where,
         measures=measures, overall=overall, within=within, order=order, limit=limit, timezone=timezone, as_of=as_of,
-        top=top, bins=bins, subtotals=subtotals, compare=compare,
+        top=top, bins=bins, subtotals=subtotals, compare=compare, part=part,
     )  # fmt: skip
     from metrics_api.cli.project_folder import open_project
     from metrics_api.cli.written import write

@@ -32,16 +32,16 @@ def with_previous(query: BoundQuery, family: Family, parts: Mapping[str, Plan]) 
         return found
     if "rows" in parts:
         before = family.plan(_earlier(query, *earlier_dates(query), part="rows"))["rows"]
-        found["rows"] = _rows(query, parts["rows"], before)
+        found["rows"] = _rows(query, family, parts["rows"], before)
     if "overall" in parts:
         found["overall"] = _overall(query, family, parts["overall"])
     return found
 
 
-def _rows(query: BoundQuery, rows: Plan, before: Plan) -> Plan:
+def _rows(query: BoundQuery, family: Family, rows: Plan, before: Plan) -> Plan:
     earlier = earlier_buckets(query)
     pairs = tuple(
-        (one.label, earlier[one.label], int(one.end <= query.data_through))
+        (one.label, earlier[one.label], int(family.is_complete(query, one)))
         for one in query.periods
         if one.label in earlier
     )
@@ -57,7 +57,7 @@ def _rows(query: BoundQuery, rows: Plan, before: Plan) -> Plan:
 
 def _overall(query: BoundQuery, family: Family, overall: Plan) -> Plan:
     first, last = earlier_dates(query)
-    over = [one for one in query.periods if one.end <= query.data_through]
+    over = [one for one in query.periods if family.is_complete(query, one)]
     is_over = len(over) == len(query.periods)
     if family.overall_is_last and not is_over:
         # As of the last complete bucket: so is the earlier one, of the same place in its range.

@@ -17,16 +17,16 @@ from metrics_api.families.relations import (
     ENTITY,
     is_known,
     labels,
-    local_date,
-    may_repeat,
     occurrences,
     on_every_period,
     period,
+    zero_if_missing,
 )
 from metrics_api.families.series import series_columns
-from metrics_api.periods import MICROSECOND, Duration, Grain, Period, Span
-from metrics_api.plan.expr import FALSE, Agg, Case, Col, Expr, Lit, Type, all_of, call, integer
-from metrics_api.plan.nodes import ActiveDays, Aggregate, Filter, Named, Plan, Project, keep
+from metrics_api.families.windows import activity, begun, check_whole_days, has_history, last_day, once_begun
+from metrics_api.periods import Duration, Grain, Period, Span
+from metrics_api.plan.expr import FALSE, Agg, Col, Lit, Type, call
+from metrics_api.plan.nodes import Aggregate, Filter, Named, Plan, Project, keep
 from metrics_api.query.bind import BoundQuery
 from metrics_api.query.family import Family, Measure
 from metrics_api.results import Column
@@ -64,13 +64,7 @@ USERS = Measure("users", "users", Type.INTEGER, description="Different people ac
 
 def resolve(definition: ActiveUsersDefinition, scope: Scope) -> ActiveUsers | None:
     selection = scope.selection(Selector(on=definition.on, where=definition.where))
-    if not definition.window.is_whole_days:
-        scope.problem(
-            f"a window of {definition.window} is shorter than a day",
-            "window",
-            fix="Write whole days, such as `7 days`.",
-        )
-    if selection is None:
+    if not check_whole_days(scope, definition.window, "window") or selection is None:
         return None
     return ActiveUsers(selection, definition.window, definition.align == "trailing", definition.at_least)
 
@@ -83,26 +77,30 @@ def check(query: BoundQuery) -> None:
 
 
 def plan(query: BoundQuery) -> Mapping[str, Plan]:
-    by = tuple(one.name for one in query.by)
-    begun = [one for one in query.periods if one.start <= query.data_through]
-    complete = [one for one in begun if one.end <= query.data_through]
+    by = keep(*(one.name for one in query.by))
+    reached = begun(query)
+    over = [one for one in reached if is_complete(query, one)]
+    users = zero_if_missing("users")
     parts: dict[str, Plan] = {}
+    last = over[-1] if over else query.periods[0]
+    as_of_last: Plan | None = None
     if "rows" in query.parts:
-        active = _active(query, begun) if begun else Filter(_active(query, query.periods[:1]), FALSE)
-        found = on_every_period(query, Named("active", active))
-        # A bucket that has not begun has no active people yet: null, not 0.
-        users: Expr = call("coalesce", Col("users"), integer(0))
-        if len(begun) < len(query.periods):
-            last = Lit(begun[-1].label if begun else date.min, query.period_type, role="last_begun")
-            users = Case(((call("le", Col("period"), last), users),)) if begun else Lit(None, Type.INTEGER)
-        shown = tuple((one.name, users) for one in query.measures)
-        parts["rows"] = Project(found, (*keep("period", *by), *shown))
+        active = Named("active", _active(query, reached or query.periods[:1]))
+        as_of_last = Filter(active, call("eq", Col("period"), Lit(last.label, query.period_type, role="last_over")))
+        found = on_every_period(query, active if reached else Filter(active, FALSE))
+        shown = once_begun(query, users, Type.INTEGER)
+        parts["rows"] = Project(found, (*keep("period"), *by, *((one.name, shown) for one in query.measures)))
     if "overall" in query.parts:
-        last_complete = _active(query, complete[-1:] or query.periods[:1])
-        counted = Aggregate(last_complete, keep(*by), (("users", Agg("sum", (Col("users"),))),))
-        users = call("coalesce", Col("users"), integer(0)) if complete else Lit(None, Type.INTEGER)
-        parts["overall"] = Project(counted, (*keep(*by), *((one.name, users) for one in query.measures)))
+        rows = as_of_last or _active(query, [last])
+        counted = Aggregate(rows, by, (("users", Agg("sum", (Col("users"),))),))
+        value = users if over else Lit(None, Type.INTEGER)
+        parts["overall"] = Project(counted, (*by, *((one.name, value) for one in query.measures)))
     return {part: parts[part] for part in query.parts}
+
+
+def is_complete(query: BoundQuery, of: Period) -> bool:
+    """Whether the data reaches the bucket's end, and the beginning of its window."""
+    return of.end <= query.data_through and has_history(query, _window(query, of)[0])
 
 
 def _active(query: BoundQuery, periods: Sequence[Period]) -> Plan:
@@ -118,35 +116,19 @@ def _active(query: BoundQuery, periods: Sequence[Period]) -> Plan:
         there = Filter(people, is_known(query, Col("entity")))
         return Aggregate(there, keep("period", *by), (("users", Agg("count_rows")),))
     windows = [(one.label, *_window(query, one)) for one in periods]
-    first, last = min(window[1] for window in windows), max(window[2] for window in windows)
-    span = query.clipped(query.calendar.span(first, last))
-    origin = Lit(first, Type.DATE, role="first_day")
-    projected = {
-        "day": call("days_between", origin, local_date(query, Col(AT), span)),
-        **labels(query, span),
-        "entity": Col(ENTITY),
-    }
-    known = is_known(query, Col("entity"))
-    # One copy of an event is enough to be active once, not enough to be active twice.
-    marked = spec.at_least > 1 and any(may_repeat(source) for source in spec.selection.sources)
-    events = occurrences(query, spec.selection, span, projected, marked=marked)
-    return ActiveDays(
-        Filter(events, all_of([known, Col("first_copy")]) if marked else known),
-        by,
-        tuple((label, (start - first).days, (end - first).days) for label, start, end in windows),
-        spec.at_least,
-        query.period_type,
-    )
+    # Which copy of an event is the earliest is judged over the whole range, whatever part of it is asked for.
+    first, _ = _window(query, query.periods[0]) if spec.at_least > 1 else windows[0][1:]
+    active = activity(query, spec.selection, first, windows[-1][2], at_least=spec.at_least)
+    return active.within(windows, query.period_type)
 
 
 def _window(query: BoundQuery, of: Period) -> tuple[date, date]:
     """The inclusive local days of a bucket's window; none is later than the data reaches (RULES 6)."""
     spec: ActiveUsers = query.metric.spec
-    end = min(query.calendar.local_date(of.end - MICROSECOND), query.calendar.local_date(query.data_through))
+    end = last_day(query, of)
     if spec.trailing:
         return spec.window.calendar_start(end), end
-    start = query.calendar.local_date(of.start)
-    return min(start, end), end
+    return min(query.calendar.local_date(of.start), end), end
 
 
 def measure(metric: Metric, name: str) -> Measure | None:
@@ -185,6 +167,7 @@ FAMILY = Family(
     plan=plan,
     conventions=conventions,
     overall_is_last=True,
+    is_complete=is_complete,
     check=check,
     example="""\
 monthly_actives:

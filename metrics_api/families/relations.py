@@ -30,7 +30,7 @@ from metrics_api.plan.expr import (
 from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Plan, Project, Scan, Sort, Spine, Union, keep, output
 from metrics_api.query.bind import BoundQuery
 from metrics_api.query.dimension import NONE, OTHER, Clock, Dimension, bin_labels
-from metrics_api.results import PART, Column, combined_columns
+from metrics_api.results import PART, Column, combined_columns, usual_order
 from metrics_api.semantic.model import Entity, Event, EventTable, Property, Selection, Source
 
 AT, ENTITY, EVENT, EVENT_ID, TIE, PARTITION = "_at", "_entity", "_event", "_event_id", "_tie", "_partition"
@@ -349,7 +349,7 @@ def ordered(query: BoundQuery, rows: Plan, columns_: Sequence[Column]) -> Plan:
     One more than the limit, to know whether there are more.
     """
     asked = dict(query.order)
-    usual = ("period", *(one.name for one in query.by), "position")
+    usual = usual_order(one.name for one in query.by)
     there = {column.name for column in columns_}
     by = tuple((name, asked.get(name, False)) for name in dict.fromkeys((*asked, *usual)) if name in there)
     return Sort(rows, by, query.limit + 1) if by else rows

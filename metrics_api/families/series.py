@@ -119,16 +119,17 @@ def measure_named(name: str, sources: Sequence[Source]) -> Measure | None:
     return None
 
 
-def series_columns(query: BoundQuery) -> Mapping[str, tuple[Column, ...]]:
-    """`rows` by period and breakdowns, `overall` by breakdowns."""
+def series_columns(
+    query: BoundQuery, tables: Mapping[str, tuple[Column, ...]] | None = None
+) -> Mapping[str, tuple[Column, ...]]:
+    """`rows` and further `tables` by period and breakdowns, `overall` by breakdowns."""
     groups = tuple(Column(one.name, Type.STRING, description=one.description or "") for one in query.by)
     measured = tuple(
         Column(one.name, one.type, nullable=not one.is_count, description=one.description) for one in query.measures
     )
-    every = {
-        "rows": (Column("period", query.period_type, description="The start of the bucket."), *groups, *measured),
-        "overall": (*groups, *measured),
-    }
+    keys = (Column("period", query.period_type, description="The start of the bucket."), *groups)
+    every = {"rows": (*keys, *measured), "overall": (*groups, *measured)}
+    every |= {part: (*keys, *own) for part, own in (tables or {}).items()}
     return {part: every[part] for part in query.parts}
 
 

@@ -116,6 +116,14 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """A further part of a series: rows that begin with the series' keys and breakdowns, then these cells."""
+
+    part: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """The answer of a metric: rows that begin with `keys`, then breakdowns, then measures, and end with `flags`."""
 
@@ -128,6 +136,7 @@ class Layout:
     measures: tuple[Field, ...]
     compared: tuple[Cell, ...] = ()
     flags: tuple[Cell, ...] = ()
+    tables: tuple[Table, ...] = ()
 
     @property
     def row(self) -> tuple[Field, ...]:
@@ -142,6 +151,10 @@ class Layout:
     def grouped(self) -> tuple[Field, ...]:
         """The whole range, for one group."""
         return (*self.breakdowns, *self.whole)
+
+    def row_of(self, table: Table) -> tuple[Field, ...]:
+        """A row of a further part."""
+        return (*self.keys, *self.breakdowns, *table.cells)
 
     @property
     def sortable(self) -> tuple[str, ...]:
@@ -172,6 +185,9 @@ class Layout:
     @property
     def group_type(self) -> str:
         return f"{self.base}Group"
+
+    def table_type(self, table: Table) -> str:
+        return f"{self.base}{pascal(table.part)}"
 
     @property
     def order_type(self) -> str:
@@ -206,7 +222,7 @@ def layout_of(metric: Metric, family: Family) -> Layout:
 def series_layout(metric: Metric, family: Family) -> Layout:
     sources = sources_of(metric.sources)
     offered = {one.name: one for one in family.measures(metric)}
-    kinds = [_kind(offered["value"], usual="integer")] if "value" in offered else []
+    kinds = [_kind(offered["value"], usual=family.usual_value)] if "value" in offered else []
     kinds += [
         f"{pascal(one.name)}{_kind(one, usual='number')}"
         for one in offered.values()
@@ -224,6 +240,16 @@ def series_layout(metric: Metric, family: Family) -> Layout:
         flags=(
             Cell("complete", "complete", "boolean", "Whether the data reaches the bucket's end.", required=True),
             Cell("provisional", "provisional", "boolean", "Whether late events may still change it.", required=True),
+        ),
+        tables=tuple(
+            Table(
+                part,
+                tuple(
+                    Cell(camel(one.name), one.name, str(one.type), one.description, required=not one.nullable)
+                    for one in columns
+                ),
+            )
+            for part, columns in family.tables.items()
         ),
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from metrics_api.errors import Problem, SourceSpan
 from metrics_api.families import families
-from metrics_api.graphql_schema.layout import Group, Layout, Sources, camel, layout_of, measured_columns
+from metrics_api.graphql_schema.layout import Group, Layout, Sources, Table, camel, layout_of, measured_columns
 from metrics_api.semantic.model import Metric, Property, SemanticModel
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def name_problems(model: SemanticModel, definitions: Definitions | None = None) 
     found += _clashes(_type_claims(metrics, layouts))
     for layout in layouts:
         found += _clashes(_field_claims(layout, definitions))
+        for table in layout.tables:
+            found += _clashes(_table_claims(layout, table, definitions))
         found += _clashes(_filter_claims(layout.sources, definitions))
         found += _clashes(_order_claims(layout, definitions))
     return tuple(dict.fromkeys(found))
@@ -94,6 +96,17 @@ def _field_claims(layout: Layout, definitions: Definitions | None) -> Iterator[_
     own = _Owner(f"a field of every answer ({layout.row_type})")
     for one in (*layout.keys, *layout.measures, *layout.compared, *layout.flags):
         yield one.name, one, own
+    yield from _breakdown_claims(layout, own, definitions)
+
+
+def _table_claims(layout: Layout, table: Table, definitions: Definitions | None) -> Iterator[_Claim]:
+    own = _Owner(f"a field of every answer ({layout.table_type(table)})")
+    for one in (*layout.keys, *table.cells):
+        yield one.name, one, own
+    yield from _breakdown_claims(layout, own, definitions)
+
+
+def _breakdown_claims(layout: Layout, own: _Owner, definitions: Definitions | None) -> Iterator[_Claim]:
     properties = {of.name: of for of in layout.sources.properties}
     for cell in layout.breakdowns:
         of = properties.get(cell.column)
@@ -131,7 +144,8 @@ def _type_claims(metrics: list[Metric], layouts: list[Layout]) -> Iterator[_Clai
         for name in (of_sources.dimension_type, of_sources.filter_type, of_sources.top_type, of_sources.bins_type):
             yield name, (name, layout.sources), owner
         own = (layout.result_type, layout.row_type, layout.columns_type, layout.overall_type, layout.group_type)
-        for name in (*own, layout.order_type, layout.order_by_type):
+        tables = (layout.table_type(one) for one in layout.tables)
+        for name in (*own, *tables, layout.order_type, layout.order_by_type):
             yield name, (name, layout), owner
         for group in layout.measures:
             if isinstance(group, Group):

@@ -73,9 +73,10 @@ def _line(plan: Plan) -> str:
         case Sort(by=by, limit=limit):
             ordered = ", ".join(f"{name} descending" if descending else name for name, descending in by)
             return f"in order of {ordered}" + (f", at most {limit}" if limit is not None else "")
-        case ActiveDays(windows=windows, at_least=at_least):
+        case ActiveDays(windows=windows, histogram=histogram):
             lengths = sorted({last - first + 1 for _, first, last in windows})
-            return f"people active (at least {at_least} a day) in {len(windows)} windows of {lengths} days"
+            told = f"people active in {len(windows)} windows of {' or '.join(map(str, lengths))} days"
+            return f"{told}, by the number of their active days" if histogram else told
         case Journey(steps=steps, window_seconds=window):
             names = " -> ".join(name for name, _ in steps)
             return f"each person's best attempt at {names} within {window} seconds"

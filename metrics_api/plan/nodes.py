@@ -124,15 +124,18 @@ class Sort:
 class ActiveDays:
     """Logical: for each window of days, how many entities were active on at least one of them.
 
-    `input` has `day` (an integer, days since `origin`), `entity` and the keys; at least `at_least` rows make a day
-    active. `windows` are (label, first day, last day), inclusive. Columns: period, keys, users; no row for nobody.
+    `input` has `day` (an integer, days since some first day), `entity` and the keys; with `distinct` one row for each
+    of them. `windows` are (label, first day, last day), inclusive; their last days grow, and their first days never
+    fall. Columns: period, keys, users; no row for nobody. As a `histogram` the entities are told apart by the number of
+    their active days in the window: period, keys, active_days, users.
     """
 
     input: Plan
     keys: tuple[str, ...]
     windows: tuple[tuple[date | datetime, int, int], ...]
-    at_least: int = 1
     label_type: Type = Type.DATE
+    distinct: bool = False
+    histogram: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +178,8 @@ def output(plan: Plan) -> tuple[str, ...]:
             return (*output(left), *(name for name in output(right) if name not in shared))
         case Union(inputs):
             return output(inputs[0])
-        case ActiveDays(keys=keys):
-            return ("period", *keys, "users")
+        case ActiveDays(keys=keys, histogram=histogram):
+            return ("period", *keys, *(["active_days"] if histogram else []), "users")
         case Journey(steps=steps, labels=labels):
             return ("entity", *(f"at_{k}" for k in range(1, len(steps) + 1)), *labels)
 

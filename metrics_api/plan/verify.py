@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from metrics_api.plan.expr import Agg, Expr, Over, columns, operands
 from metrics_api.plan.nodes import (
@@ -71,8 +72,7 @@ def _faults_of(node: Plan) -> Iterator[str]:
             yield from _unknown_names([name for name, _ in by], output(source))
         case ActiveDays(input=source, keys=keys, windows=windows):
             yield from _unknown_names(["day", "entity", *keys], output(source))
-            if not windows or any(first > last or first < 0 for _, first, last in windows):
-                yield f"has windows {windows}"
+            yield from _odd_windows(windows)
         case Journey(input=source, steps=steps, labels=labels, tie=tie):
             yield from _unknown([condition for _, condition in steps], output(source))
             yield from _unknown_names(["entity", "at", *labels, *(["tie"] if tie else [])], output(source))
@@ -80,6 +80,13 @@ def _faults_of(node: Plan) -> Iterator[str]:
                 yield "has fewer than two steps"
         case _:
             pass
+
+
+def _odd_windows(windows: Sequence[tuple[object, int, int]]) -> Iterator[str]:
+    if not windows or any(first > last or first < 0 for _, first, last in windows):
+        yield f"has windows {windows}"
+    if any(here[1] > there[1] or here[2] >= there[2] for here, there in pairwise(windows)):
+        yield f"has windows out of order: {windows}"
 
 
 def parts(expr: Expr) -> Iterator[Expr]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from metrics_api.definitions.base import MetricDefinition
 from metrics_api.definitions.names import Path
-from metrics_api.periods import Duration
+from metrics_api.periods import Duration, Period
 from metrics_api.plan.expr import Type
 from metrics_api.plan.nodes import Plan
 from metrics_api.query.bind import BoundQuery
@@ -62,6 +62,12 @@ class Family:
     """A definition in YAML, read by the docs and by tests."""
     overall_is_last: bool = False
     """Whether `overall` is as of the last complete bucket instead of over the whole range."""
+    usual_value: Type = Type.INTEGER
+    """The type of `value` that goes without saying: any other is told in the names of GraphQL's types."""
+    tables: Mapping[str, tuple[Column, ...]] = field(default_factory=dict)
+    """The parts of a series beside `rows` and `overall`, with their own columns after `period` and the breakdowns."""
+    is_complete: Callable[[BoundQuery, Period], bool] = lambda query, bucket: bucket.end <= query.data_through
+    """Whether all the data that a bucket rests on is there."""
     ranked_by: str = "value"
     """The measure by which the top groups are found."""
     check: Callable[[BoundQuery], None] = lambda query: None

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -24,7 +25,7 @@ from metrics_api.plan.explain import story
 from metrics_api.query.bind import BoundQuery, bind
 from metrics_api.query.limits import Limits
 from metrics_api.query.metric_query import MetricQuery
-from metrics_api.results import Answer, Info, split, with_completeness
+from metrics_api.results import Answer, Info, split, usual_order, with_completeness
 from metrics_api.semantic.model import SemanticModel, Source
 from metrics_api.serving.asking import ask
 from metrics_api.serving.freshness import newest
@@ -127,7 +128,10 @@ class Project:
             late = max(
                 (one.late_arrival.elapsed for one in bound.metric.sources if one.late_arrival), default=timedelta(0)
             )
-            parts["rows"] = with_completeness(parts["rows"], bound.periods, data_through=bound.data_through, late=late)
+            is_complete = partial(families()[bound.metric.type].is_complete, bound)
+            parts["rows"] = with_completeness(
+                parts["rows"], bound.periods, is_complete, data_through=bound.data_through, late=late
+            )
         info = Info(
             metric=bound.metric.name,
             as_of=bound.as_of,
@@ -271,9 +275,9 @@ class Project:
 
     def _in_order(self, bound: BoundQuery, table: pa.Table) -> pa.Table:
         """By what was asked, ties and the rest by bucket, breakdowns and step; a part knows only some of these."""
-        fixed = ("period", *(one.name for one in bound.by), "position")
         asked = dict(bound.order)
-        names = [name for name in dict.fromkeys((*asked, *fixed)) if name in table.column_names]
+        usual = usual_order(one.name for one in bound.by)
+        names = [name for name in dict.fromkeys((*asked, *usual)) if name in table.column_names]
         keys = [(name, "descending" if asked.get(name) else "ascending") for name in names]
         return table.sort_by(keys) if keys else table
 

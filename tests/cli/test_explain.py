@@ -11,7 +11,7 @@ from tests.cli.conftest import Invoke
 METRICS = (
     "activation", "app_opens", "browse_to_watch", "daily_actives", "list_additions", "minutes_per_weekly_active",
     "minutes_watched", "monthly_actives", "profile_picture_clicks", "searches", "share_rate", "sign_ups",
-    "videos_shared", "videos_watched", "weekly_actives",
+    "stickiness", "videos_shared", "videos_watched", "weekly_actives",
 )  # fmt: skip
 
 

@@ -43,6 +43,11 @@ WORDS = {
     "active_users": (*OTHERS, {"parts": "rows,overall"}),
     "ratio": (*CALCULATED, {"by": "country", "measures": "value,numerator,denominator"}, {"grain": "hour"}),
     "derived": CALCULATED,
+    "stickiness": (
+        *OTHERS,
+        {"parts": "rows,overall,histogram", "by": "country"},
+        {"grain": "week", "parts": "histogram"},
+    ),
     "funnel": (*OTHERS, {"measures": ""}, {"measures": "seconds_from_previous_p90"}),
 }
 

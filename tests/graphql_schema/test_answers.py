@@ -9,6 +9,7 @@ from graphql_schema.asking import ask, streaming
 from metrics_api.families import families
 from metrics_api.graphql_schema.layout import Cell, Field, Layout, layout_of
 from metrics_api.graphql_schema.names import public_metrics
+from metrics_api.periods import Grain
 from metrics_api.query.metric_query import Between, Compare, MetricQuery
 
 METRICS = [one.name for one in public_metrics(streaming()[0].model)]
@@ -115,6 +116,26 @@ def test_every_column_of_every_series(metric: str) -> None:
     (overall,) = rows(core(metric, shape.whole, parts=("overall",), compare=Compare.PREVIOUS_PERIOD).parts["overall"])
     assert [flat(answer["overall"], shape.whole)] == close([overall])
     assert answer["info"] == {"rowCount": 56, "truncated": False}
+
+
+@pytest.mark.parametrize("metric", [name for name in SERIES if layout(name).tables])
+def test_every_further_table_of_every_series(metric: str) -> None:
+    shape = layout(metric)
+    unasked = {one.column: None for one in shape.breakdowns if one.column != "platform"}
+    for table in shape.tables:
+        cells = shape.row_of(table)
+        selected = f"{field_of(table.part)} {{ {selection(cells)} }}"
+        arguments = f"{TIME}, grain: WEEK, by: [PLATFORM], order: [{{by: VALUE, direction: DESC}}]"
+        alone = ask(f"{{ metrics {{ {field_of(metric)}({arguments}) {{ {selected} }} }} }}").metrics[field_of(metric)]
+        time = Between(date(2025, 10, 20), date(2025, 11, 2))
+        question = MetricQuery(metric, time=time, grain=Grain.WEEK, by=("platform",), parts=(table.part,))
+        expected = close([row | unasked for row in rows(streaming()[0].answer(question).parts[table.part])])
+        assert [flat(row, cells) for row in alone[field_of(table.part)]] == expected
+        assert len(expected) > 8
+        body = f"{selected} rows {{ value }} overall {{ value }} overallBy {{ value }}"
+        beside = ask(f"{{ metrics {{ {field_of(metric)}({arguments}) {{ {body} }} }} }}").metrics[field_of(metric)]
+        assert beside[field_of(table.part)] == alone[field_of(table.part)]
+        assert len(beside["rows"]) == 8 and len(beside["overallBy"]) == 4 and beside["overall"]["value"] is not None
 
 
 @pytest.mark.parametrize("metric", FUNNELS)

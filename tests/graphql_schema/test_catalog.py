@@ -43,6 +43,7 @@ def test_metrics_and_what_is_known_of_them() -> None:
             "minutes_per_weekly_active",
             "monthly_actives",
             "share_rate",
+            "stickiness",
             "weekly_actives",
         ],
         "sources": ["app_events"],

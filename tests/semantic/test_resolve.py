@@ -85,7 +85,36 @@ def model(tmp_path: Path, metrics: str, *, project: str = "watch"):  # type: ign
         ),
         (
             "daily: {type: active_users, on: watch, window: 5 hours}",
-            "shop.yml:14:50  a window of 5 hours is shorter than a day\n    Write whole days, such as `7 days`.",
+            "shop.yml:14:50  a window of 5 hours is not one of whole days\n    Write days, such as `7 days`.",
+        ),
+        (
+            "sticky: {type: stickiness, on: watch, short: 36 hours, long: 7 days}",
+            "shop.yml:14:48  a window of 36 hours is not one of whole days\n    Write days, such as `7 days`.",
+        ),
+        (
+            "sticky: {type: stickiness, on: watch, long: 1 day}",
+            (
+                "shop.yml:14:47  a long window of 1 day is not always longer than a short one of 1 day\n"
+                "    Make `long` longer, or `short` shorter."
+            ),
+        ),
+        (
+            "sticky: {type: stickiness, on: watch, short: 4 weeks}",
+            (
+                "shop.yml:14:48  a long window of 28 days is not always longer than a short one of 4 weeks\n"
+                "    Make `long` longer, or `short` shorter."
+            ),
+        ),
+        (
+            "sticky: {type: stickiness, on: watch, short: 28 days, long: 1 month}",
+            (
+                "shop.yml:14:63  a long window of 1 month is not always longer than a short one of 28 days\n"
+                "    Make `long` longer, or `short` shorter."
+            ),
+        ),
+        (
+            "sticky: {type: stickiness, on: watch, long: 2 years}",
+            "shop.yml:14:47  a long window of 2 years; at most 366 days are counted\n    Write a shorter one.",
         ),
     ],
 )

@@ -31,6 +31,7 @@ QUESTIONS = {
     "active_users": ask("monthly_actives", start="2026-03-23", end="2026-03-29"),
     "ratio": ask("share_rate", start="2026-03-23", end="2026-03-29", parts="rows,overall"),
     "derived": ask("minutes_per_weekly_active", start="2026-03-02", end="2026-03-29", grain="week", by="country"),
+    "stickiness": ask("stickiness", start="2026-03-23", end="2026-03-29", grain="week", parts="rows,overall,histogram"),
     "funnel": ask("browse_to_watch", start="2026-03-23", end="2026-03-29", by="country"),
 }
 ENGINES = tuple(engines())

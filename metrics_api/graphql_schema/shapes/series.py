@@ -13,7 +13,7 @@ from strawberry.tools import create_type
 from metrics_api.graphql_schema.answers import columns_of, rows_of
 from metrics_api.graphql_schema.context import RequestContext
 from metrics_api.graphql_schema.inputs import listed
-from metrics_api.graphql_schema.layout import Layout
+from metrics_api.graphql_schema.layout import Layout, camel
 from metrics_api.graphql_schema.object_types import AnswerInfo, ObjectTypes, output_field
 from metrics_api.graphql_schema.selection import Document, Nodes, Selected
 from metrics_api.query.metric_query import Compare, MetricQuery
@@ -40,6 +40,10 @@ def series_type(layout: Layout, types: ObjectTypes) -> Any:
             ),
             output_field("overall_by", "overallBy", listed(group), "The same for each group of `by`."),
         ]
+    for table in layout.tables:
+        row = types.row(layout.table_type(table), layout.row_of(table), f"A row of the {table.part}.")
+        words = "A row for each bucket, group and number, in order."
+        fields.append(output_field(table.part, camel(table.part), listed(row), words))
     fields.append(output_field("info", "info", AnswerInfo, "How the answer came about."))
     return types.once(
         layout.result_type, lambda: create_type(layout.result_type, fields, description="Values over time.")
@@ -54,6 +58,7 @@ class _Wanted:
     columns: Selected | None
     overall: Selected | None
     overall_by: Selected | None
+    tables: Mapping[str, Selected]
     info: bool
 
     @classmethod
@@ -68,6 +73,11 @@ class _Wanted:
             columns=selected("columns", layout.row),
             overall=selected("overall", layout.whole),
             overall_by=selected("overallBy", layout.grouped),
+            tables={
+                one.part: document.selected(layout.row_of(one), asked[camel(one.part)])
+                for one in layout.tables
+                if camel(one.part) in asked
+            },
             info="info" in asked,
         )
 
@@ -95,6 +105,7 @@ def _questions(query: MetricQuery, layout: Layout, wanted: _Wanted) -> tuple[Met
         parts.append("overall")
     if wanted.overall and not query.by:
         by_group.append(wanted.overall)
+    parts += wanted.tables
     if wanted.info and not parts and not wanted.overall:
         parts.append("rows")
     whole = None
@@ -108,6 +119,8 @@ def _questions(query: MetricQuery, layout: Layout, wanted: _Wanted) -> tuple[Met
         return None, whole
     keys = {one.column for one in layout.keys}
     order = tuple(one for one in query.order if "rows" in parts or one[0] not in keys)
+    if parts[0] in wanted.tables:  # What can be asked for is the order of rows.
+        order = ()
     compare = _compare(query, by_group, order, layout)
     main = replace(query, parts=tuple(parts), order=order, measures=_measures(by_group, order, layout), compare=compare)
     return main, whole
@@ -142,6 +155,11 @@ def _shaped(layout: Layout, wanted: _Wanted, by_group: Answer | None, whole: Ans
     if by_group is not None and wanted.overall_by is not None:
         table = by_group.parts["overall"]
         shaped["overall_by"] = rows_of(columns_of(table, layout.grouped, wanted.overall_by, zone), table.num_rows)
+    for one in layout.tables:
+        if by_group is not None and one.part in wanted.tables:
+            table, cells = by_group.parts[one.part], layout.row_of(one)
+            columns = columns_of(table, cells, wanted.tables[one.part], zone)
+            shaped[one.part] = rows_of(columns, table.num_rows)
     if whole is not None and wanted.overall is not None:
         table = whole.parts["overall"]
         found = rows_of(columns_of(table, layout.whole, wanted.overall, zone), table.num_rows)

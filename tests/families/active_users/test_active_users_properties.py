@@ -8,9 +8,9 @@ from families.asking import project_over
 from families.engines import on_every_engine
 from families.oracles.active_users import active_users
 from families.oracles.conditions import selector_of, to_sql
+from families.strategies import Taking
 from families.usage.test_usage_properties import escaped
 from families.worlds import conditions, grains, moments, ranges, windows, worlds
-from metrics_api.compile.strategies import Abilities, active_days
 from metrics_api.serving.asking import ask
 
 
@@ -25,7 +25,7 @@ def test_active_users_are_those_of_the_oracle(data: st.DataObject, engine: str) 
     at_least = data.draw(st.sampled_from([1, 1, 2, 3]))
     by = data.draw(st.sampled_from([(), ("country",), ("flag", "level")]))
     where = data.draw(st.one_of(st.none(), conditions()))
-    strategy = data.draw(st.sampled_from([None, "bitmap", "gaps", "one_by_one"]))
+    strategy = data.draw(st.sampled_from([None, "bitmap", "gaps"]))
     condition = f'\n  where: "{escaped(to_sql(moment.where))}"' if moment.where else ""
     project = project_over(
         world,
@@ -54,33 +54,3 @@ def test_active_users_are_those_of_the_oracle(data: st.DataObject, engine: str) 
     assert {k: v for k, v in overall.items() if v} == {k: v for k, v in theirs.overall.items() if v}, answer.info.sql
     if not by:
         assert overall == theirs.overall, answer.info.sql
-
-
-class Taking:
-    """Make the compiler take one strategy of `ActiveDays` wherever its own conditions allow."""
-
-    def __init__(self, name: str | None) -> None:
-        self.name = name
-
-    def __enter__(self) -> None:
-        self.original = active_days.expand_active_days
-
-        def expand(node: active_days.ActiveDays, abilities: Abilities) -> active_days.Plan:
-            days = 1 + max(last for _, _, last in node.windows)
-            lengths = {last - first for _, first, last in node.windows}
-            distinct = len({last for _, _, last in node.windows}) == len(node.windows)
-            if self.name == "bitmap" and days <= abilities.bitmap_days:
-                return active_days.bitmap(node, width=days)
-            if self.name == "gaps" and len(lengths) == 1 and distinct:
-                return active_days.gaps(node)
-            if self.name == "one_by_one":
-                return active_days.one_by_one(node)
-            return self.original(node, abilities)
-
-        from metrics_api.compile.passes import expand_operators
-
-        self.module = expand_operators
-        expand_operators.expand_active_days = expand  # type: ignore[assignment]
-
-    def __exit__(self, *_: object) -> None:
-        self.module.expand_active_days = self.original

@@ -1,4 +1,4 @@
-/* metrics-api metric=monthly_actives fingerprint=a014a69640bc */
+/* metrics-api metric=monthly_actives fingerprint=b22576e28e9e */
 WITH people AS (
   SELECT
     user_id AS entity,
