@@ -1,4 +1,4 @@
-/* metrics-api metric=minutes_per_weekly_active fingerprint=ce9292ebf157 */
+/* metrics-api metric=minutes_per_weekly_active fingerprint=23a5827fac86 */
 WITH counted AS (
   SELECT
     CAST(DATE_TRUNC(
