@@ -49,7 +49,8 @@ def last_day(query: BoundQuery, of: Period) -> date:
 
 def has_history(query: BoundQuery, since: date) -> bool:
     """Whether the sources reach back to a local day, as far as their `history_start` tells."""
-    return all(one.history_start is None or one.history_start <= since for one in query.metric.sources)
+    start = query.calendar.start_of(since)
+    return all(one.history_start is None or one.history_start <= start for one in query.metric.sources)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Literal
 
 from families.oracles.active_users import Labels, Window
-from families.oracles.calendar import Bucket, Grain, bucket_starts, local_date
+from families.oracles.calendar import Bucket, Grain, bucket_starts, day_start, local_date
 from families.oracles.world import Selector, World, is_person, labels_of, matching
 
 
@@ -70,12 +70,13 @@ def stickiness(
 
     A day d of a bucket is one that has begun by `data_through`; short(d) and long(d) are the people active in the
     windows of local days that end with it. Days with nobody in the long one have no quotient. A bucket is complete if
-    `data_through` reaches its end and `history_start` is not after the first day of its first long window.
+    `data_through` reaches its end and `history_start` is not after the first day of its first long window; what happened
+    before `history_start` counts nowhere.
     """
     counts = Counter(
         (event.user, labels_of(event, breakdown), local_date(event.at, world.timezone))
         for event in matching(world, selector, where=where)
-        if is_person(event.user)
+        if is_person(event.user) and (history_start is None or event.at >= day_start(history_start, world.timezone))
     )
     active: dict[Labels, dict[date, set[str | None]]] = {}
     for (user, labels, day), count in counts.items():
