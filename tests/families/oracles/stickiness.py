@@ -70,8 +70,8 @@ def stickiness(
 
     A day d of a bucket is one that has begun by `data_through`; short(d) and long(d) are the people active in the
     windows of local days that end with it. Days with nobody in the long one have no quotient. A bucket is complete if
-    `data_through` reaches its end and `history_start` is not after the first day of its first long window; what happened
-    before `history_start` counts nowhere.
+    `data_through` reaches its end and `history_start` is not after the first day of its first long window. What
+    happened before `history_start` counts nowhere.
     """
     counts = Counter(
         (event.user, labels_of(event, breakdown), local_date(event.at, world.timezone))
