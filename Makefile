@@ -56,7 +56,7 @@ fresh: $(VENV)/.installed  ## Check that the generated files are what the code g
 	$(BIN)/metrics-api schema --project $(EXAMPLE) --out openapi --check
 
 .PHONY: bench
-bench: $(VENV)/.installed  ## Measure our SQL against the best by hand, and what compiling costs
+bench: $(VENV)/.installed-dev  ## Measure our SQL against the best by hand, and what compiling costs
 	$(BIN)/python tests/bench/run.py $(ARGS)
 
 .PHONY: clean

@@ -76,15 +76,28 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+class NotInstalled(Exception):
+    """There is no PostgreSQL here."""
+
+
 @cache
 def server() -> Server:
     """The server of this process, started when first asked for. Where there is none: a skip, in CI a failure."""
+    try:
+        return started(SETTINGS)
+    except NotInstalled as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+
+
+def started(configuration: Mapping[str, str]) -> Server:
+    """A new server, which ends with this process. Raises NotInstalled."""
     programs = _programs()
     if programs is None:
-        absent = "PostgreSQL's initdb and postgres are not installed (Debian, Ubuntu: apt install postgresql)"
-        if os.environ.get("CI"):
-            pytest.fail(absent)
-        pytest.skip(absent)
+        raise NotInstalled(
+            "PostgreSQL's initdb and postgres are not installed (Debian, Ubuntu: apt install postgresql)"
+        )
     # Short, because the path of a socket ends at about a hundred characters.
     folder = Path(tempfile.mkdtemp(prefix="metrics-api-pg-", dir="/tmp"))
     owner = _owner()
@@ -92,14 +105,14 @@ def server() -> Server:
         os.chown(folder, pwd.getpwnam(owner).pw_uid, -1)
     as_owner: dict[str, Any] = {"user": owner, "extra_groups": []} if owner else {}
     _initialized(programs, folder, as_owner)
-    options = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+    options = [part for name, value in configuration.items() for part in ("-c", f"{name}={value}")]
     command = [programs / "postgres", "-D", folder / "data", "-k", folder, *options]
     with Path(folder, "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **as_owner)
-    started = Server(folder, process)
-    atexit.register(started.stop)
-    _ready(started)
-    return started
+    running = Server(folder, process)
+    atexit.register(running.stop)
+    _ready(running)
+    return running
 
 
 def _programs() -> Path | None:
@@ -136,8 +149,8 @@ def _initialized(programs: Path, folder: Path, as_owner: Mapping[str, Any]) -> N
     raise AssertionError(said.decode(errors="replace"))
 
 
-def _ready(started: Server, seconds: float = 60) -> None:
-    where = {"host": str(started.folder), "user": USER, "password": PASSWORD, "dbname": "postgres"}
+def _ready(running: Server, seconds: float = 60) -> None:
+    where = {"host": str(running.folder), "user": USER, "password": PASSWORD, "dbname": "postgres"}
     until = time.monotonic() + seconds
     while True:
         try:
@@ -145,8 +158,8 @@ def _ready(started: Server, seconds: float = 60) -> None:
                 session.execute(f"CREATE DATABASE {DATABASE}")
             return
         except psycopg.OperationalError:
-            if started.process.poll() is not None or time.monotonic() > until:
-                raise AssertionError(Path(started.folder, "log").read_text(errors="replace")) from None
+            if running.process.poll() is not None or time.monotonic() > until:
+                raise AssertionError(Path(running.folder, "log").read_text(errors="replace")) from None
             time.sleep(0.02)
 
 

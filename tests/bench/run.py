@@ -1,10 +1,10 @@
 """`make bench`: how far our SQL is from the best written by hand and from a bare scan, and what compiling costs.
 
-Everything is measured in one run on the same data, in CPU seconds of this process (both threads of DuckDB), variants
-interleaved, medians. Absolute times wobble with the machine; the ratios are the result. Before timing, the rows of
-both statements are compared.
+Everything is measured in one run on the same data, in CPU seconds of the process that computes (both threads of
+DuckDB, the one of PostgreSQL), variants interleaved, medians. Absolute times wobble with the machine; the ratios are
+the result. Before timing, the rows of both statements are compared.
 
-    BENCH_USERS=330000 BENCH_ROUNDS=7 python tests/bench/run.py [name ...]
+    BENCH_USERS=330000 BENCH_ROUNDS=7 BENCH_ENGINE=duckdb python tests/bench/run.py [name ...]
 """
 
 from __future__ import annotations
@@ -21,9 +21,6 @@ from datetime import date, timedelta
 from itertools import zip_longest
 from pathlib import Path
 
-import duckdb
-
-from metrics_api import load_project
 from metrics_api.compile.pipeline import compile_query
 from metrics_api.datasets import copy_definitions, dataset
 from metrics_api.families import families
@@ -32,31 +29,24 @@ from metrics_api.serving.asking import ask
 from metrics_api.serving.project import Project
 
 sys.path.insert(0, str(Path(__file__).parent))
+from machines import MACHINES, Machine
 from questions import QUESTIONS, SEASON, Question
 
 HERE = Path(__file__).parent
-USERS = int(os.environ.get("BENCH_USERS", "330000"))
+ENGINE = os.environ.get("BENCH_ENGINE", "duckdb")
+USERS = int(os.environ.get("BENCH_USERS", "330000" if ENGINE == "duckdb" else "100000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
 FOLDER = Path(os.environ.get("BENCH_DIR", HERE.parents[1] / ".bench")) / str(USERS)
 
 
-def cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
-def prepared() -> Project:
+def prepared() -> Machine:
     chosen = dataset("streaming")
     FOLDER.mkdir(parents=True, exist_ok=True)
     if not (FOLDER / chosen.warehouse_file).exists():
         print(f"building {USERS:,} users ...", flush=True)
         chosen.build(FOLDER / chosen.warehouse_file, users=USERS, end=date(2025, 11, 30))
         copy_definitions("streaming", FOLDER)
-    return load_project(FOLDER)
-
-
-def rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[object, ...]]:
-    return connection.sql(sql).fetchall()
+    return MACHINES[ENGINE](FOLDER)
 
 
 def same(ours: Sequence[object], theirs: Sequence[object]) -> bool:
@@ -80,33 +70,33 @@ def checked(project: Project, question: Question, by_hand: list[tuple[object, ..
     return answer.info.sql
 
 
-def timed(connection: duckdb.DuckDBPyConnection, statements: dict[str, str]) -> dict[str, float]:
+def timed(machine: Machine, statements: dict[str, str]) -> dict[str, float]:
     spent: dict[str, list[float]] = {name: [] for name in statements}
     for round_ in range(ROUNDS + 1):
         for name, sql in statements.items():
-            begun = cpu()
-            connection.sql(sql).to_arrow_table()
+            begun = machine.cpu()
+            machine.fetch(sql)
             if round_:  # the first warms the page cache
-                spent[name].append(cpu() - begun)
+                spent[name].append(machine.cpu() - begun)
     return {name: statistics.median(times) for name, times in spent.items()}
 
 
-def bench_queries(project: Project, wanted: Sequence[str]) -> None:
-    connection = duckdb.connect(str(FOLDER / "streaming.duckdb"), read_only=True)
-    connection.execute("SET TimeZone='UTC'")
-    connection.execute("SET threads=2")
-    (events,) = rows(connection, "SELECT COUNT(*) FROM app_events")[0]
+def bench_queries(machine: Machine, wanted: Sequence[str]) -> None:
+    project = machine.project
+    (events,) = machine.rows("SELECT COUNT(*) AS events FROM app_events")[0]
     reached = project.answer(ask("app_opens", **SEASON)).info.data_through
-    print(f"\n{events:,} events, {USERS:,} users; DuckDB {duckdb.__version__}, 2 threads; CPU s, median of {ROUNDS}\n")
+    print(f"\n{events:,} events, {USERS:,} users; {machine.said}; CPU s, median of {ROUNDS}\n")
     print(f"| {'query':<28} | ours | by hand | scan | ours / by hand | ours / scan |")
     print(f"|{'-' * 30}|---|---|---|---|---|")
     for question in QUESTIONS:
         if wanted and question.name not in wanted:
             continue
-        by_hand = (HERE / "by_hand" / f"{question.name}.sql").read_text(encoding="utf-8")
-        by_hand = by_hand.replace("$data_through", str(reached))
-        ours = checked(project, question, rows(connection, by_hand))
-        took = timed(connection, {"ours": ours, "hand": by_hand, "scan": question.scan})
+        file = machine.by_hand / f"{question.name}.sql"
+        if not file.is_file():  # Not every engine has every statement by hand.
+            continue
+        by_hand = file.read_text(encoding="utf-8").replace("$data_through", str(reached))
+        ours = checked(project, question, machine.rows(by_hand))
+        took = timed(machine, {"ours": ours, "hand": by_hand, "scan": question.scan})
         print(
             f"| {question.name:<28} | {took['ours']:.3f} | {took['hand']:.3f} | {took['scan']:.3f} "
             f"| {took['ours'] / took['hand']:.2f} | {took['ours'] / took['scan']:.1f} |",
@@ -174,9 +164,9 @@ def bench_schema(count: int = 500) -> None:
 
 
 if __name__ == "__main__":
-    opened = prepared()
-    bench_queries(opened, sys.argv[1:])
+    prepared_machine = prepared()
+    bench_queries(prepared_machine, sys.argv[1:])
     if not sys.argv[1:]:
-        bench_compile(opened)
+        bench_compile(prepared_machine.project)
         bench_cold_start()
         bench_schema()

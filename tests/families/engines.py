@@ -71,8 +71,18 @@ def _in_duckdb(tables: Mapping[str, pa.Table]) -> Warehouse:
 def _in_postgres(tables: Mapping[str, pa.Table]) -> Warehouse:
     import postgres
 
-    postgres.put(tables)
+    # A time column may be a timestamptz, or a timestamp that holds UTC: both are tried.
+    postgres.put({name: _zoned(table) if table.num_rows % 2 else table for name, table in tables.items()})
     return postgres.warehouse()
+
+
+def _zoned(table: pa.Table) -> pa.Table:
+    """The same rows, naive timestamps told to be of UTC."""
+    zoned = [
+        pa.field(one.name, pa.timestamp("us", tz="UTC") if one.type == pa.timestamp("us") else one.type)
+        for one in table.schema
+    ]
+    return table.cast(pa.schema(zoned))
 
 
 _FILLED: dict[str, Callable[[Mapping[str, pa.Table]], Any]] = {"duckdb": _in_duckdb, "postgres": _in_postgres}

@@ -1,0 +1,5 @@
+-- One pass; days by the zone's two offsets.
+SELECT CAST(occurred_at + CASE WHEN occurred_at < TIMESTAMP '2025-10-26 01:00:00' THEN INTERVAL '2 hours' ELSE INTERVAL '1 hour' END AS DATE) AS period, COUNT(*) AS value
+FROM app_events
+WHERE occurred_at >= TIMESTAMP '2025-09-01 22:00:00' AND occurred_at < TIMESTAMP '2025-11-30 23:00:00' AND NOT COALESCE(is_internal, FALSE) AND event = 'opened_app'
+GROUP BY 1 ORDER BY 1

@@ -1,0 +1,102 @@
+"""Where the benchmark runs: an engine with the data, its connection, and how its CPU seconds are read."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from metrics_api import load_project
+from metrics_api.engines import engine
+from metrics_api.engines.postgres import connect
+from metrics_api.serving.project import Project
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+FILE = "streaming.duckdb"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """`fetch` runs a statement to its last row; `by_hand` holds the statements written for this engine."""
+
+    said: str
+    project: Project
+    fetch: Callable[[str], Any]
+    cpu: Callable[[], float]
+    by_hand: Path
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        columns = [column.to_pylist() for column in self.fetch(sql).columns]
+        return list(zip(*columns, strict=True))
+
+
+def on_duckdb(folder: Path) -> Machine:
+    """In this process, with two threads."""
+    connection = duckdb.connect(str(folder / FILE), read_only=True)
+    connection.execute("SET TimeZone='UTC'")
+    connection.execute("SET threads=2")
+
+    def cpu() -> float:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        return used.ru_utime + used.ru_stime
+
+    return Machine(
+        f"DuckDB {duckdb.__version__}, 2 threads",
+        load_project(folder),
+        lambda sql: connection.sql(sql).to_arrow_table(),
+        cpu,
+        HERE / "by_hand",
+    )
+
+
+def on_postgres(folder: Path) -> Machine:
+    """A server of its own with the rows of the DuckDB file, one process for each statement."""
+    import postgres
+
+    memory = {"shared_buffers": "1GB", "work_mem": "512MB", "max_parallel_workers_per_gather": "0"}
+    server = postgres.started({**postgres.SETTINGS, **memory})
+    _load(folder, server)
+    project, warehouse = load_project(folder), connect({**server.settings, "connections": 1}, folder)
+    project._engine, project._warehouse = engine("postgres"), warehouse
+    told = warehouse.run("SELECT pg_backend_pid() AS pid, current_setting('server_version') AS version").table
+    process, version = (told[name][0].as_py() for name in ("pid", "version"))
+
+    def cpu() -> float:
+        """Of the server's process; where there is no /proc, the clock."""
+        try:
+            spent = Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()
+        except OSError:
+            return time.perf_counter()
+        return sum(map(int, spent[11:13])) / os.sysconf("SC_CLK_TCK")
+
+    said = f"PostgreSQL {version.split()[0]}, one process, no index"
+    return Machine(said, project, lambda sql: warehouse.run(sql).table, cpu, HERE / "by_hand" / "postgres")
+
+
+def _load(folder: Path, server: Any) -> None:
+    types = {"VARCHAR": "text", "DOUBLE": "double precision"}
+    rows = folder / "app_events.csv"
+    with duckdb.connect(str(folder / FILE), read_only=True) as source:
+        described = source.execute("DESCRIBE app_events").fetchall()
+        source.execute(f"COPY app_events TO '{rows}' (HEADER false)")
+    columns = ", ".join(f"{name} {types.get(type_, type_)}" for name, type_, *_ in described)
+    try:
+        with server.session() as session, rows.open("rb") as file:
+            session.execute(f"CREATE UNLOGGED TABLE app_events ({columns})")
+            with session.cursor().copy("COPY app_events FROM STDIN (FORMAT csv)") as copy:
+                while some := file.read(1 << 20):
+                    copy.write(some)
+            session.execute("VACUUM ANALYZE app_events")
+    finally:
+        rows.unlink()
+
+
+MACHINES: dict[str, Callable[[Path], Machine]] = {"duckdb": on_duckdb, "postgres": on_postgres}
