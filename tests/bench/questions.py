@@ -79,6 +79,14 @@ QUESTIONS = (
         "occurred_at user_id minutes", since="2025-08-05 22:00:00",
     ),
     Question(
+        "stickiness_by_week", "stickiness", {**SEASON, "grain": "week"}, ("period", "value"), VALUE,
+        "occurred_at user_id minutes", since="2025-08-04 22:00:00",
+    ),
+    Question(
+        "active_days_by_week", "stickiness", {**SEASON, "grain": "week", "parts": "histogram"},
+        ("period", "active_days", "users"), VALUE, "occurred_at user_id minutes", since="2025-08-10 22:00:00",
+    ),
+    Question(
         "activation_once_per_user", "activation", SEASON, FUNNEL,
         "event IN ('sign_up', 'added_to_list', 'watched', 'shared')", "occurred_at user_id minutes",
     ),

@@ -34,7 +34,7 @@ from metrics_api.plan.nodes import (
     keep,
 )
 
-FEW = 12
+FEW = 16
 """Windows up to which each one's days are counted by themselves: beyond, one ordered pass over all is cheaper."""
 
 
