@@ -16,7 +16,7 @@ from metrics_api.definitions.examples import Place, Unreadable
 from metrics_api.definitions.loader import Definitions
 from metrics_api.definitions.names import Path
 from metrics_api.engines import Engine, engine
-from metrics_api.errors import Code, DefinitionError, MetricsError, Problem, QueryError, did_you_mean
+from metrics_api.errors import Code, DefinitionError, MetricsError, Problem, QueryError, SourceSpan, did_you_mean
 from metrics_api.families import families
 from metrics_api.periods import Calendar, is_timezone
 from metrics_api.plan.expr import Type
@@ -92,7 +92,8 @@ def prepared_tests(
 ) -> tuple[tuple[Prepared, ...], list[Problem]]:
     """The tests of the metrics named (`activation`) or named themselves (`activation.nobody`), else of all.
 
-    Raises QueryError for a name that there is not; what is wrong with the tests is the second part of the answer.
+    Raises QueryError for a name that there is not; what is wrong with the tests is the second part of the answer, in
+    order of place.
     """
     found: list[Prepared] = []
     problems: list[Problem] = []
@@ -101,7 +102,7 @@ def prepared_tests(
             found.append(_Preparing(model, definitions, metric, name).prepared())
         except DefinitionError as error:
             problems += error.problems
-    return tuple(found), problems
+    return tuple(found), sorted(problems, key=lambda one: (one.where or SourceSpan(""), one.message))
 
 
 def _chosen(model: SemanticModel, names: Sequence[str]) -> list[tuple[str, str]]:
