@@ -75,7 +75,10 @@ def project_schema(
     # Also types that are written and unknown: telling them is up to `validate`.
     types = {*engines, *(one.type for one in project.warehouses.values())}
     schema["$defs"]["WarehouseDefinition"]["properties"]["type"]["enum"] = sorted(types)
-    _limit(schema["$defs"]["ProjectDefinition"]["properties"]["default_warehouse"], list(project.warehouses))
+    fields = schema["$defs"]["ProjectDefinition"]["properties"]
+    _limit(fields["default_warehouse"], project.warehouses)
+    _limit(fields["default_target"], project.targets)
+    _limit(schema["$defs"]["TargetDefinition"]["properties"]["warehouse"], project.warehouses)
     return schema
 
 
@@ -116,11 +119,17 @@ def _limit(field: Schema, names: Iterable[str]) -> None:
 
 def _know_properties(schema: Schema, definitions: Definitions) -> None:
     """Say on hover what conditions can speak of, and offer the measures that a metric may name, in place."""
-    properties = {name: one.type for source in definitions.sources.values() for name, one in source.properties.items()}
+    properties: dict[str, str] = {}
+    for source in definitions.sources.values():
+        for known_here in (source.properties, *(one.properties for one in source.tables.values())):
+            properties |= {name: one.type for name, one in known_here.items()}
+    numbers = [name for name, type_ in sorted(properties.items()) if type_ in ("number", "integer", "decimal")]
+    for entity, known in definitions.entities.items():
+        attributes = known.attributes.columns if known.attributes else {}
+        properties |= {f"{entity}.{name}": one.type for name, one in attributes.items() if not one.personal}
     if not properties:
         return
     told = ", ".join(f"`{name}` ({type_})" for name, type_ in sorted(properties.items()))
-    numbers = [name for name, type_ in sorted(properties.items()) if type_ in ("number", "integer", "decimal")]
     measures = ["total", "users", "per_user(median)", *(f"sum({name})" for name in numbers)]
     for fields in _fields_of(schema["$defs"]):
         if "where" in fields:

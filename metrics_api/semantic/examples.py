@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from metrics_api.definitions.base import ExampleDefinition
@@ -47,22 +47,25 @@ def read_examples(test: ExampleDefinition, model: SemanticModel) -> Examples:
             reading.problems.append((("events",), line))
         else:
             reading.add(line)
-    tables = {}
-    for source in model.sources.values():
-        for table in source.tables:
-            columns = columns_of(source, table)
-            rows = [tuple(row.get(name) for name in columns) for row in reading.rows.get(table.name, ())]
-            name = source.name if table.event is None else f"{source.name}_{identifier_like(table.event)}"
-            tables[table.name] = Rows(name, tuple(columns.items()), tuple(rows))
-    others = columns_of_entities(model)
-    tables |= {name: Rows(name.rpartition(".")[2], tuple(one.items()), ()) for name, one in others.items()}
+    columns = columns_of_entities(model)
+    names = {name: name.rpartition(".")[2] for name in columns}
     for name, text in test.tables.items():
-        if name in others:
-            tables[name] = replace(tables[name], rows=reading.table(name, text, others[name]))
+        if name in columns:
+            reading.rows.setdefault(name, []).extend(reading.table(name, text, columns[name]))
         else:
-            fix = did_you_mean(name, others, what="tables of attributes and aliases")
+            fix = did_you_mean(name, columns, what="tables of attributes and aliases")
             wrong = Unreadable(f"no entity has a table `{name}`", fix, ("tables", name), on_key=True)
             reading.problems.append((("tables", name), wrong))
+    for source in model.sources.values():
+        for table in source.tables:  # Several sources may read one table, each with columns of its own.
+            columns[table.name] = columns_of(source, table) | columns.get(table.name, {})
+            names[table.name] = source.name if table.event is None else f"{source.name}_{identifier_like(table.event)}"
+    tables = {
+        name: Rows(
+            names[name], tuple(one.items()), tuple(tuple(map(row.get, one)) for row in reading.rows.get(name, ()))
+        )
+        for name, one in columns.items()
+    }
     return Examples(tables, tuple(reading.times), tuple(reading.problems))
 
 
@@ -110,13 +113,13 @@ class _Reading:
     times: list[datetime] = field(default_factory=list)
     problems: list[tuple[Path, Unreadable]] = field(default_factory=list)
 
-    def table(self, name: str, text: str, columns: Mapping[str, Type]) -> tuple[tuple[Value, ...], ...]:
-        """The rows of a table, in the order of its columns."""
+    def table(self, name: str, text: str, columns: Mapping[str, Type]) -> list[Row]:
+        """The rows of a table of attributes or aliases."""
         try:
             table = read_table(text)
         except Unreadable as error:
             self.problems.append((("tables", name), error))
-            return ()
+            return []
         header = [word.text.replace(".", "__") for word in table.header]
         for word, column in zip(table.header, header, strict=True):
             if column not in columns:
@@ -128,8 +131,8 @@ class _Reading:
             for column, word in zip(header, words, strict=True):
                 if column in columns and word.text != "-":
                     row |= self.cell(("tables", name), word, column, columns[column])
-            rows.append(tuple(row.get(column) for column in columns))
-        return tuple(rows)
+            rows.append(row)
+        return rows
 
     def cell(self, path: Path, word: Word, column: str, type_: Type, title: str | None = None) -> Row:
         """A word as a value; nothing, and a problem, if it is none of the column's type."""

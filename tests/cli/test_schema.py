@@ -101,6 +101,7 @@ def test_misspelled_names_are_refused_and_new_ones_known(
         "metrics: {a: {type: funnel, steps: {one: {event: wached}, two: {on: watched}}}}": "wached",
         "events: {a: {source: logg}}": "logg",
         "project: {name: a, default_warehouse: dmeo}": "dmeo",
+        "project: {name: a, targets: {dev: {warehouse: dmeo}}}": "dmeo",
         "project: {name: a, warehouses: {demo: {type: duckbd}}}": "duckbd",
     }.items():
         assert ("enum", wrong) in refusals(validator, text), text
@@ -117,11 +118,19 @@ def test_misspelled_names_are_refused_and_new_ones_known(
 
 
 def test_what_helps_while_one_types(project: Callable[[str], Path], invoke: Invoke) -> None:
-    schema = editor_schema(project("metrics:\n  times: {type: usage, event: watchd}\n"), invoke).schema
+    more = """\
+metrics:
+  times: {type: usage, event: watchd}
+entities:
+  user: {attributes: {table: people, key: id, columns: {plan: string, email: {type: string, personal: true}}}}
+"""
+    schema = editor_schema(project(more), invoke).schema
     fields = schema["$defs"]["UsageDefinition"]["properties"]  # type: ignore[index]
     assert fields["event"]["enum"] == ["watched"]
     assert "sum(minutes)" in fields["measure"]["examples"]
-    assert fields["where"]["description"].endswith("Properties: `city` (string), `minutes` (number).")
+    assert fields["where"]["description"].endswith(
+        "Properties: `city` (string), `minutes` (number), `user.plan` (string)."
+    )
 
 
 def test_a_project_without_names_yet(tmp_path: Path, invoke: Invoke) -> None:

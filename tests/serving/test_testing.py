@@ -281,6 +281,39 @@ metrics:
     ]
 
 
+def test_several_sources_of_one_table_and_aliases_in_it(tmp_path: Path) -> None:
+    text = """\
+version: 1
+project: {name: small}
+sources:
+  web: {table: log, time: at, event_name: what, identity: {user: visitor}, properties: {page: string}}
+  app: {table: log, time: at, event_name: what, identity: {user: person}, properties: {screen: string}}
+entities:
+  user: {identity_map: {table: log, from: visitor, to: person}}
+events:
+  viewed: {source: web, where: page is not null}
+  opened: {source: app, where: screen is not null}
+metrics:
+  seen:
+    type: value_moment
+    moments: {viewed: viewed, opened: opened}
+    measure: users
+    tests:
+      an_alias_of_the_table_itself:
+        events: |
+          viewed  v1   2026-01-05 09:00  page=a
+          viewed  v2   2026-01-05 09:00  page=a
+          opened  ann  2026-01-05 10:00  screen=b
+        tables:
+          log: |
+            visitor  person
+            v1       ann
+        expect: {value: 2}
+"""
+    (outcome,) = outcomes(tmp_path, text)
+    assert outcome.passed, outcome
+
+
 def test_names_choose(tmp_path: Path) -> None:
     text = (
         PROJECT
