@@ -1,20 +1,20 @@
 """Numbers calculated from other metrics' numbers, shared by `ratio` and `derived`.
 
-Shape: the inputs are questions of their own, with the same buckets, breakdowns and filters. Their rows are stacked
-(each with its own number filled in) and grouped once, never joined: a bucket or group that only some of them have
-costs nothing, and no number can be repeated by another's rows.
+Shape: the inputs are questions of their own, with the same buckets, breakdowns and filters. Those that can share a scan
+are counted together, side by side. What is left are stacked (each row with its own numbers filled in) and grouped
+once, never joined: a bucket or group that only some of them have costs nothing, and no number can be repeated by
+another's rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 
 from metrics_api.definitions.base import MetricDefinition
-from metrics_api.definitions.names import LONGEST_NAME
 from metrics_api.errors import QueryError
 from metrics_api.families import families
+from metrics_api.families.counting import column_names
 from metrics_api.periods import Duration
 from metrics_api.plan.expr import Agg, Call, Case, Col, Expr, Lit, Type, call, columns, integer, operands
 from metrics_api.plan.nodes import Aggregate, Named, Plan, Project, Union, keep
@@ -140,11 +140,11 @@ def check(query: BoundQuery) -> None:
 def plan(query: BoundQuery) -> Mapping[str, Plan]:
     spec: Combined = query.metric.spec
     names = _names(query)
-    answers = [(asked, families()[asked.metric.type].plan(asked)) for asked in _questions(query, names)]
+    answers = _answers(_questions(query, names))
     parts: dict[str, Plan] = {}
     for part in query.parts:
         keys = (("period",) if part == "rows" else ()) + tuple(one.name for one in query.by)
-        stacked = _stacked([(asked.measures, plans[part]) for asked, plans in answers], keys)
+        stacked = _stacked([(measures, plans[part]) for measures, plans in answers], keys)
         # Only a group can be missing from some inputs: every bucket is in all of them.
         gaps = bool(query.by) and len(answers) > 1
         there = {
@@ -173,6 +173,21 @@ def _questions(query: BoundQuery, names: Mapping[str, str]) -> list[BoundQuery]:
         )
         for inputs in asked.values()
     ]
+
+
+def _answers(questions: Sequence[BoundQuery]) -> list[tuple[Sequence[Measure], Mapping[str, Plan]]]:
+    """The plans for each part, with the measures that they have: one for all questions that share a scan."""
+    groups: dict[Hashable, list[BoundQuery]] = {}
+    for asked in questions:
+        sharing = families()[asked.metric.type].sharing
+        key = asked.metric.name if sharing is None else (sharing, sharing.key(asked))
+        groups.setdefault(key, []).append(asked)
+    found: list[tuple[Sequence[Measure], Mapping[str, Plan]]] = []
+    for group in groups.values():
+        family = families()[group[0].metric.type]
+        plans = family.plan(group[0]) if family.sharing is None else family.sharing.together(group)
+        found.append(([one for asked in group for one in asked.measures], plans))
+    return found
 
 
 def _stacked(answers: Sequence[tuple[Sequence[Measure], Plan]], keys: Sequence[str]) -> Plan:
@@ -211,15 +226,10 @@ def _names(query: BoundQuery) -> Mapping[str, str]:
     """A column name for each input that the asked measures read."""
     spec: Combined = query.metric.spec
     read = {name for one in query.measures for name in columns(spec.outputs[one.name])}
+    inputs = [one for one in spec.inputs if one.name in read]
     taken = {"period", *(one.name for one in query.by)}
-    names: dict[str, str] = {}
-    for one in spec.inputs:
-        if one.name in read:
-            name = one.metric.name if one.measure.name == "value" else f"{one.metric.name}_{one.measure.name}"
-            free = (f"input_{k}" for k in count(len(names) + 1) if f"input_{k}" not in taken)
-            names[one.name] = name if name not in taken and len(name) <= LONGEST_NAME else next(free)
-            taken.add(names[one.name])
-    return names
+    names = column_names([(one.metric.name, one.measure.name) for one in inputs], taken)
+    return {one.name: name for one, name in zip(inputs, names, strict=True)}
 
 
 # -- expressions ------------------------------------------------------------------------------------------------------

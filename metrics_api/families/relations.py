@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 
 from metrics_api.periods import Grain, Offset, Span, Weekday
 from metrics_api.plan.expr import (
@@ -150,18 +151,20 @@ def occurrences(
     projected: Mapping[str, Expr],
     *,
     marked: bool = False,
+    flags: Mapping[str, Selection] = MappingProxyType({}),
 ) -> Plan:
     """The selection's events of a span that pass the query's filter, under new columns of properties and `_` names.
 
     With `marked`, a column `first_copy` tells whether a row counts: of rows with one declared event id only the
-    earliest does (RULES 13).
+    earliest does (RULES 13). Each of `flags` is a column that tells whether a row is of that selection too.
     """
     inputs = []
     for source in selection.sources:
         events = selection.events(source)
         condition = all_of([qualifying(selection, source), query.where])
-        read = {name for expr in (condition, *projected.values()) for name in columns(expr)}
-        shown = tuple(projected.items())
+        told = ((name, qualifying(one, source, among=events)) for name, one in flags.items())
+        shown = (*projected.items(), *told)
+        read = {name for expr in (condition, *(expr for _, expr in shown)) for name in columns(expr)}
         if not marked:
             rows: Plan = scan(source, span, read, entity=query.metric.entity, events=events)
         elif may_repeat(source):
@@ -177,13 +180,14 @@ def occurrences(
     return with_others(query, inputs[0] if len(inputs) == 1 else Union(tuple(inputs)))
 
 
-def qualifying(selection: Selection, source: Source) -> Expr:
+def qualifying(selection: Selection, source: Source, *, among: Sequence[str | None] | None = None) -> Expr:
     """Whether a row of the source is one of the selection's events.
 
-    Where only the table of one event is read for it, the event's name is not asked for.
+    Where only the table of one event is read for it, the event's name is not asked for. `among` are the events that
+    are read, if others are as well.
     """
     alternatives = [one for one in selection.alternatives if one.event.source is source]
-    keys = {one.event.key for one in alternatives}
+    keys = {one.event.key for one in alternatives} if among is None else set(among)
     if len(keys) > 1 or source.event_name is not None or not source.tells_events:
         return any_of(all_of([one.event.match, one.where]) for one in alternatives)
     return any_of(all_of([*_without_name(one.event), one.where]) for one in alternatives)

@@ -6,13 +6,13 @@ from typing import Literal
 
 from metrics_api.definitions.base import Condition, MetricDefinition, Selector
 from metrics_api.definitions.names import EventName
+from metrics_api.families.counting import SHARING, plan_counts
 from metrics_api.families.series import (
     CONVENTIONS,
     Counted,
     counted,
     measure_of,
     measures_of,
-    plan_series,
     series_columns,
 )
 from metrics_api.query.family import Family
@@ -47,8 +47,9 @@ FAMILY = Family(
     measure=measure_of,
     default_measures=("value",),
     columns=series_columns,
-    plan=plan_series,
+    plan=plan_counts,
     conventions=lambda metric, within: CONVENTIONS,
+    sharing=SHARING,
     example="""\
 profile_picture_clicks:
   type: usage

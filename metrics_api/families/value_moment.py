@@ -9,13 +9,13 @@ from pydantic import Field
 
 from metrics_api.definitions.base import Condition, Definition, MetricDefinition, Selector
 from metrics_api.definitions.names import EventName, Identifier
+from metrics_api.families.counting import SHARING, plan_counts
 from metrics_api.families.series import (
     CONVENTIONS,
     Counted,
     counted,
     measure_of,
     measures_of,
-    plan_series,
     series_columns,
 )
 from metrics_api.query.family import Family
@@ -70,8 +70,9 @@ FAMILY = Family(
     measure=measure_of,
     default_measures=("value", "users"),
     columns=series_columns,
-    plan=plan_series,
+    plan=plan_counts,
     conventions=lambda metric, within: CONVENTIONS,
+    sharing=SHARING,
     example="""\
 videos_watched:
   type: value_moment

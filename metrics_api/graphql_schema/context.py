@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -13,6 +13,8 @@ import anyio
 import anyio.to_thread
 
 from metrics_api.errors import Code, Problem, QueryError
+from metrics_api.query.metric_query import MetricQuery
+from metrics_api.results import Answer
 from metrics_api.serving.project import Explained, Project
 
 T = TypeVar("T")
@@ -38,6 +40,14 @@ class RequestLimits:
     """Questions that are answered at the same time, over all requests."""
 
 
+@dataclass(eq=False)
+class _Turn:
+    """What is asked in one turn of the event loop, and once all have asked, the answers to come."""
+
+    queries: list[MetricQuery] = field(default_factory=list)
+    answers: asyncio.Task[list[Answer | BaseException]] | None = None
+
+
 @dataclass
 class RequestContext:
     """The project that answers, and what is counted while it does."""
@@ -49,6 +59,7 @@ class RequestContext:
     request_id: str = field(default_factory=lambda: uuid4().hex)
     _asked: int = 0
     _explaining: dict[str, asyncio.Task[Explained]] = field(default_factory=dict)
+    _turn: _Turn = field(default_factory=_Turn)
 
     def count_metric(self) -> None:
         """Counts a metric field, or a list of all of them; raises QueryError beyond the limit."""
@@ -67,6 +78,51 @@ class RequestContext:
         if self.threads is None:
             self.threads = anyio.CapacityLimiter(self.limits.threads)
         return await anyio.to_thread.run_sync(work, limiter=self.threads)
+
+    async def answer(self, query: MetricQuery) -> Answer:
+        """The answer to a question. Raises what `Project.answer` raises.
+
+        What all fields of a request ask in one turn of the event loop is answered together, in as few statements as
+        it can be.
+        """
+        turn = self._turn
+        turn.queries.append(query)
+        place = len(turn.queries) - 1
+        await asyncio.sleep(0)  # Until every field of this turn has asked.
+        if turn is self._turn:
+            self._turn = _Turn()
+            turn.answers = asyncio.ensure_future(self._answers(turn.queries))
+        assert turn.answers is not None
+        found = (await turn.answers)[place]
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    async def _answers(self, queries: Sequence[MetricQuery]) -> list[Answer | BaseException]:
+        """Each question's answer, or why there is none. Batches are answered at the same time."""
+        batches: Sequence[tuple[int, ...]] = [(place,) for place in range(len(queries))]
+        if len(queries) > 1:
+            put_together = await self._tried(partial(self.project.batches, queries))
+            # Where that fails, each question by itself tells why.
+            batches = batches if isinstance(put_together, BaseException) else put_together
+        of_each = await asyncio.gather(*(self._batch([queries[place] for place in batch]) for batch in batches))
+        found = {
+            place: one
+            for batch, answers in zip(batches, of_each, strict=True)
+            for place, one in zip(batch, answers, strict=True)
+        }
+        return [found[place] for place in range(len(queries))]
+
+    async def _batch(self, queries: Sequence[MetricQuery]) -> Sequence[Answer | BaseException]:
+        if len(queries) > 1:
+            together = await self._tried(partial(self.project.answers, queries))
+            if not isinstance(together, BaseException):
+                return together
+        return await asyncio.gather(*(self._tried(partial(self.project.answer, query)) for query in queries))
+
+    async def _tried(self, work: Callable[[], T]) -> T | BaseException:
+        (found,) = await asyncio.gather(self.in_thread(work), return_exceptions=True)
+        return found
 
     async def explained(self, metric: str) -> Explained:
         """How a metric is computed, compiled once for a request. Raises what `Project.explain` raises."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -36,6 +36,18 @@ class Measure:
     def is_count(self) -> bool:
         """Counts are 0 where nothing happened; everything else is null."""
         return self.of in ("total", "users")
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """How families that count alike answer several questions from one scan (RULES 35)."""
+
+    key: Callable[[BoundQuery], Hashable]
+    """Questions of equal keys and overlapping ranges can share."""
+    together: Callable[[Sequence[BoundQuery]], Mapping[str, Plan]]
+    """Questions that differ in metric and measures only: one plan for each part, with all measures side by side."""
+    apart: Callable[[Sequence[BoundQuery]], Sequence[Mapping[str, Plan]]]
+    """The plans of each question, as its family's `plan` would answer it, made of common steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +86,8 @@ class Family:
     """Refuses (QueryError) what this family cannot answer."""
     inputs: Callable[[Any], Sequence[tuple[Path, str]]] = lambda definition: ()
     """The metrics whose numbers a definition calculates with, and where it names them."""
+
+    sharing: Sharing | None = None
 
     @property
     def type(self) -> str:

@@ -6,7 +6,8 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,10 +17,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from metrics_api.compile.comparison import earlier_dates
 from metrics_api.compile.pipeline import Statement, compile_query
 from metrics_api.compile.project import load_model
+from metrics_api.compile.sharing import SharedStatement, compile_together, groups
 from metrics_api.definitions.loader import Definitions
 from metrics_api.definitions.warehouses import resolve_environment
 from metrics_api.engines import Engine, engine, wrong_warehouse
-from metrics_api.errors import Code, DefinitionError, Problem, QueryError, WarehouseError, did_you_mean
+from metrics_api.errors import Code, DefinitionError, MetricsError, Problem, QueryError, WarehouseError, did_you_mean
 from metrics_api.families import families
 from metrics_api.plan.explain import story
 from metrics_api.query.bind import BoundQuery, bind
@@ -85,6 +87,7 @@ class Project:
         self._warehouse: Warehouse | None = None
         self._connecting = threading.Lock()
         self._statements: _Recent[Statement] = _Recent(2_048)
+        self._shared: _Recent[SharedStatement] = _Recent(256)
         self._reached: dict[Source, tuple[float, datetime, datetime]] = {}
         self._freshness_seconds = freshness_seconds
 
@@ -120,6 +123,66 @@ class Project:
             parts = split(table, statement.parts)
         except OverflowError as error:
             raise WarehouseError(f"{bound.metric.name}: {error}") from None
+        return self._shaped(bound, statement, parts, begun)
+
+    def answers(self, queries: Sequence[MetricQuery]) -> list[Answer | MetricsError]:
+        """The answer of each question, or why there is none; equal to what `answer` says of each.
+
+        Questions that count events of the same sources over overlapping ranges are one statement (RULES 35).
+        """
+        found: dict[int, Answer | MetricsError] = {}
+        for places in self.batches(queries):
+            some = [queries[place] for place in places]
+            found |= dict(zip(places, self._together(some) or self._separately(some), strict=True))
+        return [found[place] for place in range(len(queries))]
+
+    def batches(self, queries: Sequence[MetricQuery]) -> list[tuple[int, ...]]:
+        """The places of the questions, those together that one statement can answer. A wrong question is alone."""
+        now = self.clock()
+        places, bound = [], []
+        for place, query in enumerate(queries):
+            with suppress(MetricsError):  # Told when it is answered.
+                bound.append(self._bound(query, now))
+                places.append(place)
+        alone = [(place,) for place in range(len(queries)) if place not in places]
+        return sorted([*alone, *(tuple(places[one] for one in group) for group in groups(bound))])
+
+    def _separately(self, queries: Sequence[MetricQuery]) -> list[Answer | MetricsError]:
+        found: list[Answer | MetricsError] = []
+        for query in queries:
+            try:
+                found.append(self.answer(query))
+            except MetricsError as error:
+                found.append(error)
+        return found
+
+    def _together(self, queries: Sequence[MetricQuery]) -> Sequence[Answer] | None:
+        """The answers from one statement; None where there is but one question, or the statement fails.
+
+        A failure may be the matter of one of the questions: asked by itself each tells its own.
+        """
+        if len(queries) == 1:
+            return None
+        now = self.clock()
+        try:
+            bound = [self._bound(query, now) for query in queries]
+            if len(groups(bound)) > 1:  # More has been loaded since they were put together.
+                return None
+            key = tuple(_key(query, one) for query, one in zip(queries, bound, strict=True))
+            if (shared := self._shared.get(key)) is None:
+                shared = compile_together(bound, self._engine.dialect)
+                self._shared.put(key, shared)
+            begun = time.perf_counter()
+            tables = shared.split(self._run(shared.sql, bound[0]))
+        except (MetricsError, OverflowError):
+            return None
+        return [
+            self._shaped(one, statement, parts, begun)
+            for one, statement, parts in zip(bound, shared.each, tables, strict=True)
+        ]
+
+    def _shaped(self, bound: BoundQuery, statement: Statement, parts: Mapping[str, pa.Table], begun: float) -> Answer:
+        """The answer of what came back: in order, cut, and with what is known of its completeness."""
         parts = {name: self._in_order(bound, part) for name, part in parts.items()}
         truncated = any(part.num_rows > bound.limit for part in parts.values())
         parts = {name: part.slice(0, bound.limit) for name, part in parts.items()}
@@ -201,19 +264,22 @@ class Project:
     # -- the way there ------------------------------------------------------------------------------------------------
 
     def _compiled(self, query: MetricQuery) -> tuple[BoundQuery, Statement]:
-        """The definite question and its statement. A wrong question is refused before the warehouse is asked."""
-        as_of = query.as_of or self.model.as_of
-        if as_of is not None and not 1900 <= as_of.year < 2200:  # Beyond, the local date may not exist.
-            raise QueryError(f"as of {as_of.year:04}: the years 1900 to 2199 are answered")
-        bound = bind(query, self.model, families(), now=self.clock(), limits=self.limits)
-        reached = min((self._data_through(source, bound.as_of) for source in bound.metric.sources), default=bound.as_of)
-        bound = bound.known_through(reached)
-        # Of the clock a plan knows no more than the range's dates and how far the data reaches.
-        key = (query, bound.first, bound.last, bound.data_through)
+        """The definite question and its statement."""
+        bound = self._bound(query, self.clock())
+        key = _key(query, bound)
         if (statement := self._statements.get(key)) is None:
             statement = self._statement(bound)
             self._statements.put(key, statement)
         return bound, statement
+
+    def _bound(self, query: MetricQuery, now: datetime) -> BoundQuery:
+        """The definite question. A wrong one is refused before the warehouse is asked."""
+        as_of = query.as_of or self.model.as_of
+        if as_of is not None and not 1900 <= as_of.year < 2200:  # Beyond, the local date may not exist.
+            raise QueryError(f"as of {as_of.year:04}: the years 1900 to 2199 are answered")
+        bound = bind(query, self.model, families(), now=now, limits=self.limits)
+        reached = min((self._data_through(source, bound.as_of) for source in bound.metric.sources), default=bound.as_of)
+        return bound.known_through(reached)
 
     def _statement(self, bound: BoundQuery) -> Statement:
         return compile_query(bound, self._engine.dialect)
@@ -280,6 +346,11 @@ class Project:
         names = [name for name in dict.fromkeys((*asked, *usual)) if name in table.column_names]
         keys = [(name, "descending" if asked.get(name) else "ascending") for name in names]
         return table.sort_by(keys) if keys else table
+
+
+def _key(query: MetricQuery, bound: BoundQuery) -> Hashable:
+    """What a statement depends on. Of the clock a plan knows no more than the dates and how far the data reaches."""
+    return (query, bound.first, bound.last, bound.data_through)
 
 
 class _Recent(Generic[V]):

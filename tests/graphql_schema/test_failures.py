@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import duckdb
 import pytest
 
 from graphql_schema.asking import NOW, ask, project_of, streaming, streaming_folder
-from metrics_api.errors import WarehouseError
+from metrics_api.errors import MetricsError, WarehouseError
 from metrics_api.graphql_schema.context import RequestContext, RequestLimits
 from metrics_api.graphql_schema.schema import build_schema
 from metrics_api.query.metric_query import MetricQuery
@@ -23,6 +24,11 @@ class _Odd(Project):
 
     failing: Exception | None = None
     together: threading.Barrier | None = None
+
+    def answers(self, queries: Sequence[MetricQuery]) -> list[Answer | MetricsError]:
+        if self.failing is not None:
+            raise self.failing
+        return super().answers(queries)
 
     def answer(self, query: MetricQuery) -> Answer:
         if self.failing is not None and query.metric == "searches":
@@ -75,7 +81,7 @@ def test_mistakes_of_callers_are_not_logged_as_failures(caplog: pytest.LogCaptur
 def test_metric_fields_are_answered_at_the_same_time(odd: _Odd) -> None:
     odd.together = threading.Barrier(3)
     asked = ask(
-        "{ metrics { searches { rows { value } } appOpens { rows { value } } activation { steps { step } } } }",
+        "{ metrics { searches { rows { value } } dailyActives { rows { value } } activation { steps { step } } } }",
         of=(odd, build_schema(odd.model)),
     )
     assert not asked.errors
@@ -99,7 +105,7 @@ def test_only_so_many_at_the_same_time_and_the_loop_stays_free() -> None:
             return super().answer(query)
 
     counting = Counting(project.model, project.definitions, project.folder, clock=lambda: NOW)
-    body = " ".join(f"a{number}: searches {{ rows {{ value }} }}" for number in range(6))
+    body = " ".join(f"a{number}: dailyActives {{ rows {{ value }} }}" for number in range(6))
 
     async def ask_and_tick() -> Any:
         context = RequestContext(counting, RequestLimits(threads=2))

@@ -88,8 +88,7 @@ async def answer_series(
     """The parts that are selected of a question's answer, for the fields of `series_type`."""
     wanted = _Wanted.of(document, layout, nodes)
     main, whole = _questions(query, layout, wanted)
-    asked = [context.in_thread(partial(context.project.answer, one)) for one in (main, whole) if one is not None]
-    answers = await asyncio.gather(*asked)
+    answers = await asyncio.gather(*(context.answer(one) for one in (main, whole) if one is not None))
     by_group = answers[0] if main is not None else None
     at_all = answers[-1] if whole is not None else by_group
     return await context.in_thread(partial(_shaped, layout, wanted, by_group, at_all))

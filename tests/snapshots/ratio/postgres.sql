@@ -1,4 +1,4 @@
-/* metrics-api metric=share_rate fingerprint=e9101869c78e */
+/* metrics-api metric=share_rate fingerprint=7ee411191106 */
 WITH people AS (
   SELECT
     CAST(CASE
@@ -6,33 +6,14 @@ WITH people AS (
       THEN occurred_at + INTERVAL '1 HOUR'
       ELSE occurred_at + INTERVAL '2 HOUR'
     END AS DATE) AS period,
-    user_id AS entity
-  FROM app_events
-  WHERE
-    occurred_at >= TIMESTAMP '2026-03-22 23:00:00'
-    AND occurred_at < TIMESTAMP '2026-03-29 22:00:00'
-    AND occurred_on >= DATE '2026-03-21'
-    AND occurred_on <= DATE '2026-03-30'
-    AND NOT COALESCE(is_internal, FALSE)
-    AND event = 'shared'
-  GROUP BY
-    1,
-    2
-), counted AS (
-  SELECT
-    period,
-    COUNT(*) FILTER(WHERE entity <> '') AS videos_shared_users
-  FROM people
-  GROUP BY
-    1
-), people_2 AS (
-  SELECT
-    CAST(CASE
-      WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
-      THEN occurred_at + INTERVAL '1 HOUR'
-      ELSE occurred_at + INTERVAL '2 HOUR'
-    END AS DATE) AS period,
-    user_id AS entity
+    user_id AS entity,
+    COUNT(*) FILTER(WHERE event = 'shared') AS events_videos_shared,
+    COUNT(*) FILTER(
+      WHERE (
+        event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308 AND minutes >= 3
+      )
+      OR event = 'shared'
+    ) AS events_videos_watched
   FROM app_events
   WHERE
     occurred_at >= TIMESTAMP '2026-03-22 23:00:00'
@@ -41,65 +22,30 @@ WITH people AS (
     AND occurred_on <= DATE '2026-03-30'
     AND NOT COALESCE(is_internal, FALSE)
     AND (
-      (
+      event = 'shared'
+      OR (
         event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308 AND minutes >= 3
       )
-      OR event = 'shared'
     )
   GROUP BY
     1,
     2
-), counted_2 AS (
+), counted AS (
   SELECT
     period,
-    COUNT(*) FILTER(WHERE entity <> '') AS videos_watched_users
-  FROM people_2
-  GROUP BY
-    1
-), inputs AS (
-  SELECT
-    spine.period,
-    COALESCE(counted.videos_shared_users, 0) AS videos_shared_users,
-    CAST(NULL AS BIGINT) AS videos_watched_users
-  FROM (
-    SELECT
-      CAST(GENERATE_SERIES(DATE '2026-03-23', DATE '2026-03-29', INTERVAL '1 DAY') AS DATE) AS period
-  ) AS spine
-  LEFT JOIN counted
-    ON spine.period = counted.period
-  UNION ALL
-  SELECT
-    spine.period,
-    CAST(NULL AS BIGINT) AS videos_shared_users,
-    COALESCE(counted_2.videos_watched_users, 0) AS videos_watched_users
-  FROM (
-    SELECT
-      CAST(GENERATE_SERIES(DATE '2026-03-23', DATE '2026-03-29', INTERVAL '1 DAY') AS DATE) AS period
-  ) AS spine
-  LEFT JOIN counted_2
-    ON spine.period = counted_2.period
-), people_overall AS (
-  SELECT
-    entity
+    COUNT(*) FILTER(WHERE entity <> '' AND events_videos_shared > 0) AS videos_shared_users,
+    COUNT(*) FILTER(WHERE entity <> '' AND events_videos_watched > 0) AS videos_watched_users
   FROM people
   GROUP BY
     1
-), people_overall_2 AS (
+), people_overall AS (
   SELECT
-    entity
-  FROM people_2
+    entity,
+    SUM(events_videos_shared) AS events_videos_shared,
+    SUM(events_videos_watched) AS events_videos_watched
+  FROM people
   GROUP BY
     1
-), inputs_2 AS (
-  SELECT
-    COUNT(*) FILTER(WHERE entity <> '') AS videos_shared_users,
-    CAST(NULL AS BIGINT) AS videos_watched_users
-  FROM people_overall
-  UNION ALL
-  SELECT
-    CAST(NULL AS BIGINT) AS videos_shared_users,
-    COUNT(*) FILTER(WHERE entity <> '') AS videos_watched_users
-  FROM people_overall_2
 )
 SELECT
   0 AS part,
@@ -107,11 +53,14 @@ SELECT
   value
 FROM (
   SELECT
-    period,
-    CAST(MAX(videos_shared_users) AS DOUBLE PRECISION) / NULLIF(MAX(videos_watched_users), 0) AS value
-  FROM inputs
-  GROUP BY
-    1
+    spine.period,
+    CAST(COALESCE(counted.videos_shared_users, 0) AS DOUBLE PRECISION) / NULLIF(COALESCE(counted.videos_watched_users, 0), 0) AS value
+  FROM (
+    SELECT
+      CAST(GENERATE_SERIES(DATE '2026-03-23', DATE '2026-03-29', INTERVAL '1 DAY') AS DATE) AS period
+  ) AS spine
+  LEFT JOIN counted
+    ON spine.period = counted.period
   ORDER BY
     period
   LIMIT 10001
@@ -120,5 +69,5 @@ UNION ALL
 SELECT
   1 AS part,
   CAST(NULL AS DATE) AS period,
-  CAST(MAX(videos_shared_users) AS DOUBLE PRECISION) / NULLIF(MAX(videos_watched_users), 0) AS value
-FROM inputs_2
+  CAST(COUNT(*) FILTER(WHERE entity <> '' AND events_videos_shared > 0) AS DOUBLE PRECISION) / NULLIF(COUNT(*) FILTER(WHERE entity <> '' AND events_videos_watched > 0), 0) AS value
+FROM people_overall

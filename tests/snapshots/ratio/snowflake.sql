@@ -1,4 +1,4 @@
-/* metrics-api metric=share_rate fingerprint=e9101869c78e */
+/* metrics-api metric=share_rate fingerprint=7ee411191106 */
 WITH people AS (
   SELECT
     CAST(CASE
@@ -6,33 +6,17 @@ WITH people AS (
       THEN occurred_at + INTERVAL '1 HOUR'
       ELSE occurred_at + INTERVAL '2 HOUR'
     END AS DATE) AS period,
-    user_id AS entity
-  FROM app_events
-  WHERE
-    occurred_at >= CAST('2026-03-22 23:00:00' AS TIMESTAMPNTZ)
-    AND occurred_at < CAST('2026-03-29 22:00:00' AS TIMESTAMPNTZ)
-    AND occurred_on >= DATE '2026-03-21'
-    AND occurred_on <= DATE '2026-03-30'
-    AND NOT COALESCE(is_internal, FALSE)
-    AND event = 'shared'
-  GROUP BY
-    1,
-    2
-), counted AS (
-  SELECT
-    period,
-    COUNT(CASE WHEN entity <> '' THEN 1 END) AS videos_shared_users
-  FROM people
-  GROUP BY
-    1
-), people_2 AS (
-  SELECT
-    CAST(CASE
-      WHEN occurred_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
-      THEN occurred_at + INTERVAL '1 HOUR'
-      ELSE occurred_at + INTERVAL '2 HOUR'
-    END AS DATE) AS period,
-    user_id AS entity
+    user_id AS entity,
+    COUNT(CASE WHEN event = 'shared' THEN 1 END) AS events_videos_shared,
+    COUNT(
+      CASE
+        WHEN (
+          event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308 AND minutes >= 3
+        )
+        OR event = 'shared'
+        THEN 1
+      END
+    ) AS events_videos_watched
   FROM app_events
   WHERE
     occurred_at >= CAST('2026-03-22 23:00:00' AS TIMESTAMPNTZ)
@@ -41,67 +25,30 @@ WITH people AS (
     AND occurred_on <= DATE '2026-03-30'
     AND NOT COALESCE(is_internal, FALSE)
     AND (
-      (
+      event = 'shared'
+      OR (
         event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308 AND minutes >= 3
       )
-      OR event = 'shared'
     )
   GROUP BY
     1,
     2
-), counted_2 AS (
+), counted AS (
   SELECT
     period,
-    COUNT(CASE WHEN entity <> '' THEN 1 END) AS videos_watched_users
-  FROM people_2
-  GROUP BY
-    1
-), inputs AS (
-  SELECT
-    spine.period,
-    COALESCE(counted.videos_shared_users, 0) AS videos_shared_users,
-    CAST(NULL AS BIGINT) AS videos_watched_users
-  FROM (
-    SELECT
-      DATEADD(DAY, ROW_NUMBER() OVER (ORDER BY NULL) - 1, DATE '2026-03-23') AS period
-    FROM TABLE(GENERATOR(ROWCOUNT => 7))
-  ) AS spine
-  LEFT JOIN counted
-    ON spine.period = counted.period
-  UNION ALL
-  SELECT
-    spine.period,
-    CAST(NULL AS BIGINT) AS videos_shared_users,
-    COALESCE(counted_2.videos_watched_users, 0) AS videos_watched_users
-  FROM (
-    SELECT
-      DATEADD(DAY, ROW_NUMBER() OVER (ORDER BY NULL) - 1, DATE '2026-03-23') AS period
-    FROM TABLE(GENERATOR(ROWCOUNT => 7))
-  ) AS spine
-  LEFT JOIN counted_2
-    ON spine.period = counted_2.period
-), people_overall AS (
-  SELECT
-    entity
+    COUNT(CASE WHEN entity <> '' AND events_videos_shared > 0 THEN 1 END) AS videos_shared_users,
+    COUNT(CASE WHEN entity <> '' AND events_videos_watched > 0 THEN 1 END) AS videos_watched_users
   FROM people
   GROUP BY
     1
-), people_overall_2 AS (
+), people_overall AS (
   SELECT
-    entity
-  FROM people_2
+    entity,
+    SUM(events_videos_shared) AS events_videos_shared,
+    SUM(events_videos_watched) AS events_videos_watched
+  FROM people
   GROUP BY
     1
-), inputs_2 AS (
-  SELECT
-    COUNT(CASE WHEN entity <> '' THEN 1 END) AS videos_shared_users,
-    CAST(NULL AS BIGINT) AS videos_watched_users
-  FROM people_overall
-  UNION ALL
-  SELECT
-    CAST(NULL AS BIGINT) AS videos_shared_users,
-    COUNT(CASE WHEN entity <> '' THEN 1 END) AS videos_watched_users
-  FROM people_overall_2
 )
 SELECT
   0 AS part,
@@ -109,11 +56,15 @@ SELECT
   value
 FROM (
   SELECT
-    period,
-    CAST(MAX(videos_shared_users) AS DOUBLE) / NULLIF(MAX(videos_watched_users), 0) AS value
-  FROM inputs
-  GROUP BY
-    1
+    spine.period,
+    CAST(COALESCE(counted.videos_shared_users, 0) AS DOUBLE) / NULLIF(COALESCE(counted.videos_watched_users, 0), 0) AS value
+  FROM (
+    SELECT
+      DATEADD(DAY, ROW_NUMBER() OVER (ORDER BY NULL) - 1, DATE '2026-03-23') AS period
+    FROM TABLE(GENERATOR(ROWCOUNT => 7))
+  ) AS spine
+  LEFT JOIN counted
+    ON spine.period = counted.period
   ORDER BY
     period
   LIMIT 10001
@@ -122,5 +73,5 @@ UNION ALL
 SELECT
   1 AS part,
   CAST(NULL AS DATE) AS period,
-  CAST(MAX(videos_shared_users) AS DOUBLE) / NULLIF(MAX(videos_watched_users), 0) AS value
-FROM inputs_2
+  CAST(COUNT(CASE WHEN entity <> '' AND events_videos_shared > 0 THEN 1 END) AS DOUBLE) / NULLIF(COUNT(CASE WHEN entity <> '' AND events_videos_watched > 0 THEN 1 END), 0) AS value
+FROM people_overall
