@@ -87,6 +87,10 @@ QUESTIONS = (
         ("period", "active_days", "users"), VALUE, "occurred_at user_id minutes", since="2025-08-10 22:00:00",
     ),
     Question(
+        "share_rate_by_week", "share_rate", {**SEASON, "grain": "week", "measures": "value,numerator,denominator"},
+        ("period", "value", "numerator", "denominator"), VALUE, "occurred_at user_id minutes",
+    ),
+    Question(
         "activation_once_per_user", "activation", SEASON, FUNNEL,
         "event IN ('sign_up', 'added_to_list', 'watched', 'shared')", "occurred_at user_id minutes",
     ),
@@ -95,3 +99,23 @@ QUESTIONS = (
         "event IN ('opened_app', 'searched', 'watched')", "occurred_at user_id minutes",
     ),
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Board:
+    """Charts asked at once: (metric, measure) each; by hand they are the columns after the period."""
+
+    name: str
+    charts: tuple[tuple[str, str], ...]
+
+
+BOARDS = (
+    Board(
+        "board_of_totals",
+        (("app_opens", "value"), ("searches", "value"), ("list_additions", "value"), ("minutes_watched", "value")),
+    ),
+    Board(
+        "board_of_people",
+        (("app_opens", "users"), ("searches", "users"), ("list_additions", "users"), ("videos_watched", "users")),
+    ),
+)

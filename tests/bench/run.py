@@ -25,12 +25,13 @@ from metrics_api.compile.pipeline import compile_query
 from metrics_api.datasets import copy_definitions, dataset
 from metrics_api.families import families
 from metrics_api.query.bind import bind
+from metrics_api.results import Answer
 from metrics_api.serving.asking import ask
 from metrics_api.serving.project import Project
 
 sys.path.insert(0, str(Path(__file__).parent))
 from machines import MACHINES, Machine
-from questions import QUESTIONS, SEASON, Question
+from questions import BOARDS, QUESTIONS, SEASON, Board, Question
 
 HERE = Path(__file__).parent
 ENGINE = os.environ.get("BENCH_ENGINE", "duckdb")
@@ -70,12 +71,13 @@ def checked(project: Project, question: Question, by_hand: list[tuple[object, ..
     return answer.info.sql
 
 
-def timed(machine: Machine, statements: dict[str, str]) -> dict[str, float]:
+def timed(machine: Machine, statements: dict[str, str | list[str]]) -> dict[str, float]:
     spent: dict[str, list[float]] = {name: [] for name in statements}
     for round_ in range(ROUNDS + 1):
         for name, sql in statements.items():
             begun = machine.cpu()
-            machine.fetch(sql)
+            for one in [sql] if isinstance(sql, str) else sql:
+                machine.fetch(one)
             if round_:  # the first warms the page cache
                 spent[name].append(machine.cpu() - begun)
     return {name: statistics.median(times) for name, times in spent.items()}
@@ -102,6 +104,42 @@ def bench_queries(machine: Machine, wanted: Sequence[str]) -> None:
             f"| {took['ours'] / took['hand']:.2f} | {took['ours'] / took['scan']:.1f} |",
             flush=True,
         )
+
+
+def bench_boards(machine: Machine, wanted: Sequence[str]) -> None:
+    """Four charts: their one statement, the four statements that they are alone, and the one written by hand."""
+    print(f"\n| {'board':<28} | together | apart | by hand | together / apart | together / by hand |")
+    print(f"|{'-' * 30}|---|---|---|---|---|")
+    for board in BOARDS:
+        if wanted and board.name not in wanted:
+            continue
+        file = machine.by_hand / f"{board.name}.sql"
+        by_hand = (file if file.is_file() else HERE / "by_hand" / file.name).read_text(encoding="utf-8")
+        together, apart = both_ways(machine.project, board, machine.rows(by_hand))
+        took = timed(machine, {"together": together, "apart": apart, "hand": by_hand})
+        print(
+            f"| {board.name:<28} | {took['together']:.3f} | {took['apart']:.3f} | {took['hand']:.3f} "
+            f"| {took['together'] / took['apart']:.2f} | {took['together'] / took['hand']:.2f} |",
+            flush=True,
+        )
+
+
+def both_ways(project: Project, board: Board, by_hand: list[tuple[object, ...]]) -> tuple[str, list[str]]:
+    """The shared statement and the separate ones, when all of them give the rows by hand."""
+    asked = [ask(metric, **SEASON, measures=measure) for metric, measure in board.charts]
+    together = [one for one in project.answers(asked) if isinstance(one, Answer)]
+    apart = [project.answer(one) for one in asked]
+    assert len(together) == len(asked) and len({one.info.sql for one in together}) == 1, board.name
+    for answers in (together, apart):
+        numbers = [
+            one.parts["rows"].column(measure).to_pylist()
+            for one, (_, measure) in zip(answers, board.charts, strict=True)
+        ]
+        mine = list(zip(answers[0].parts["rows"].column("period").to_pylist(), *numbers, strict=True))
+        assert len(mine) == len(by_hand), board.name
+        for ours, theirs in zip(mine, by_hand, strict=True):
+            assert same(ours, theirs), (board.name, ours, theirs)
+    return together[0].info.sql, [one.info.sql for one in apart]
 
 
 def bench_compile(project: Project) -> None:
@@ -166,6 +204,7 @@ def bench_schema(count: int = 500) -> None:
 if __name__ == "__main__":
     prepared_machine = prepared()
     bench_queries(prepared_machine, sys.argv[1:])
+    bench_boards(prepared_machine, sys.argv[1:])
     if not sys.argv[1:]:
         bench_compile(prepared_machine.project)
         bench_cold_start()
