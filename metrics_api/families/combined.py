@@ -15,7 +15,7 @@ from metrics_api.definitions.base import MetricDefinition
 from metrics_api.errors import QueryError
 from metrics_api.families import families
 from metrics_api.families.counting import column_names
-from metrics_api.periods import Duration
+from metrics_api.periods import Duration, Period
 from metrics_api.plan.expr import Agg, Call, Case, Col, Expr, Lit, Type, call, columns, integer, operands
 from metrics_api.plan.nodes import Aggregate, Named, Plan, Project, Union, keep
 from metrics_api.query.bind import BoundQuery
@@ -125,7 +125,7 @@ def conventions(metric: Metric, within: Duration | None = None) -> tuple[str, ..
 def check(query: BoundQuery) -> None:
     """Refuses what an input's family refuses."""
     problems = []
-    for asked in _questions(query, _names(query)):
+    for asked in _questions(query):
         try:
             families()[asked.metric.type].check(asked)
         except QueryError as error:
@@ -134,13 +134,18 @@ def check(query: BoundQuery) -> None:
         raise QueryError(problems)
 
 
+def is_complete(query: BoundQuery, bucket: Period) -> bool:
+    """Whether all inputs are."""
+    return all(families()[asked.metric.type].is_complete(asked, bucket) for asked in _questions(query))
+
+
 # -- plan -------------------------------------------------------------------------------------------------------------
 
 
 def plan(query: BoundQuery) -> Mapping[str, Plan]:
     spec: Combined = query.metric.spec
     names = _names(query)
-    answers = _answers(_questions(query, names))
+    answers = _answers(_questions(query), names)
     parts: dict[str, Plan] = {}
     for part in query.parts:
         keys = (("period",) if part == "rows" else ()) + tuple(one.name for one in query.by)
@@ -157,26 +162,27 @@ def plan(query: BoundQuery) -> Mapping[str, Plan]:
     return parts
 
 
-def _questions(query: BoundQuery, names: Mapping[str, str]) -> list[BoundQuery]:
-    """What is asked of each input's metric; its numbers have the given names."""
+def _questions(query: BoundQuery) -> list[BoundQuery]:
+    """What is asked of each input's metric."""
     spec: Combined = query.metric.spec
+    read = {name for one in query.measures for name in columns(spec.outputs[one.name])}
     asked: dict[str, list[Input]] = {}
     for one in spec.inputs:
-        if one.name in names:
+        if one.name in read:
             asked.setdefault(one.metric.name, []).append(one)
     return [
-        replace(
-            query,
-            metric=inputs[0].metric,
-            measures=tuple(replace(one.measure, name=names[one.name]) for one in inputs),
-            order=(),
-        )
+        replace(query, metric=inputs[0].metric, measures=tuple(one.measure for one in inputs), order=())
         for inputs in asked.values()
     ]
 
 
-def _answers(questions: Sequence[BoundQuery]) -> list[tuple[Sequence[Measure], Mapping[str, Plan]]]:
-    """The plans for each part, with the measures that they have: one for all questions that share a scan."""
+def _answers(
+    questions: Sequence[BoundQuery], names: Mapping[str, str]
+) -> list[tuple[Sequence[Measure], Mapping[str, Plan]]]:
+    """The plans for each part, with the measures that they have, by the given names of inputs.
+
+    Questions that share a scan have one answer.
+    """
     groups: dict[Hashable, list[BoundQuery]] = {}
     for asked in questions:
         sharing = families()[asked.metric.type].sharing
@@ -184,10 +190,29 @@ def _answers(questions: Sequence[BoundQuery]) -> list[tuple[Sequence[Measure], M
         groups.setdefault(key, []).append(asked)
     found: list[tuple[Sequence[Measure], Mapping[str, Plan]]] = []
     for group in groups.values():
+        renamed = [
+            replace(
+                asked, measures=tuple(replace(one, name=names[Input(asked.metric, one).name]) for one in asked.measures)
+            )
+            for asked in group
+        ]
+        measures = [one for asked in renamed for one in asked.measures]
         family = families()[group[0].metric.type]
-        plans = family.plan(group[0]) if family.sharing is None else family.sharing.together(group)
-        found.append(([one for asked in group for one in asked.measures], plans))
+        if family.sharing is not None:
+            found.append((measures, family.sharing.together(renamed)))
+        else:
+            found.append((measures, _under(renamed[0].measures, group[0], family.plan(group[0]))))
     return found
+
+
+def _under(named: Sequence[Measure], asked: BoundQuery, plans: Mapping[str, Plan]) -> Mapping[str, Plan]:
+    """The plans of a question with its measures under other names."""
+    by = tuple(one.name for one in asked.by)
+    numbers = tuple((wide.name, Col(own.name)) for wide, own in zip(named, asked.measures, strict=True))
+    return {
+        part: Project(plan, (*keep(*(("period",) if part == "rows" else ()), *by), *numbers))
+        for part, plan in plans.items()
+    }
 
 
 def _stacked(answers: Sequence[tuple[Sequence[Measure], Plan]], keys: Sequence[str]) -> Plan:
@@ -213,7 +238,7 @@ def _or_zero(number: Expr, one: Input, query: BoundQuery, part: str) -> Expr:
     zero: Expr | None = integer(0)
     if shown.nullable:  # A count as of some day is null before the data reaches it, and then so is one of nobody.
         begun = [each for each in query.periods if each.start <= query.data_through]
-        complete = [each for each in begun if each.end <= query.data_through]
+        complete = [each for each in begun if families()[one.metric.type].is_complete(asked, each)]
         if not (complete if part == "overall" else begun):
             zero = None
         elif part == "rows" and len(begun) < len(query.periods):

@@ -12,6 +12,7 @@ from metrics_api.families.combined import (
     check,
     combined,
     conventions,
+    is_complete,
     is_engagement,
     measure_of,
     measures_of,
@@ -78,6 +79,7 @@ FAMILY = Family(
     plan=plan,
     conventions=conventions,
     check=check,
+    is_complete=is_complete,
     inputs=inputs,
     example="""\
 hours_per_viewer:

@@ -11,6 +11,7 @@ from metrics_api.families.combined import (
     check,
     combined,
     conventions,
+    is_complete,
     is_engagement,
     measure_of,
     measures_of,
@@ -63,6 +64,7 @@ FAMILY = Family(
     conventions=conventions,
     ranked_by="denominator",
     check=check,
+    is_complete=is_complete,
     inputs=lambda definition: [
         (("numerator",), definition.numerator.partition(".")[0]),
         (("denominator",), definition.denominator.partition(".")[0]),

@@ -1,4 +1,4 @@
-/* metrics-api metric=minutes_per_weekly_active fingerprint=23a5827fac86 */
+/* metrics-api metric=minutes_per_weekly_active fingerprint=0b8e7ac5921e */
 WITH counted AS (
   SELECT
     CAST(DATE_TRUNC(
