@@ -32,10 +32,12 @@ typical: {type: usage, event: anything, measure: per_user(median)}
 active: {type: active_users, on: watch, window: 7 days}
 share: {type: ratio, numerator: watched, denominator: anything_done.users}
 sum: {type: derived, expression: "anything_done + 2 * watched"}
+sticky: {type: stickiness, on: watch, long: 7 days}
 anything_done: {type: usage, event: anything}
 path: {type: funnel, steps: {one: {event: open}, two: {event: watch}}, within: 1 day}
 """
-SERIES = ("watched", "typical", "active", "sum")
+SERIES = ("watched", "typical", "active", "sum", "sticky")
+OF_DAYS = ("active", "sticky")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -62,8 +64,8 @@ def local(event: Event, world: World) -> datetime:
 def test_the_clock_is_a_property_of_events(data: st.DataObject, engine: str) -> None:
     metric = data.draw(st.sampled_from((*SERIES, "share", "path")))
     world = data.draw(worlds(event_ids=False))
-    grain = "day" if metric == "active" else data.draw(grains())
-    first, last = data.draw(ranges(world, "day" if metric == "active" else grain))  # type: ignore[arg-type]
+    grain = "day" if metric in OF_DAYS else data.draw(grains())
+    first, last = data.draw(ranges(world, "day" if metric in OF_DAYS else grain))  # type: ignore[arg-type]
     asked = {"start": first, "end": last, "grain": grain}
     for name, label in {
         "hour_of_day": lambda one: f"{local(one, world).hour:02}",
@@ -120,7 +122,7 @@ def test_an_earlier_range_is_that_range_asked_by_itself(data: st.DataObject, eng
     metric = data.draw(st.sampled_from((*SERIES, "share")))
     compare = data.draw(st.sampled_from(["previous_period", "previous_year"]))
     world = data.draw(worlds(event_ids=False))
-    grain = data.draw(grains().filter(lambda one: metric != "active" or one != "hour"))
+    grain = data.draw(grains().filter(lambda one: metric not in OF_DAYS or one != "hour"))
     first, last = data.draw(ranges(world, grain))
     if compare == "previous_year":  # Half of what happened is a year earlier.
         moved = (replace(one, at=one.at - timedelta(days=365 if n % 2 else 0)) for n, one in enumerate(world.events))
