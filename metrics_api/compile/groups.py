@@ -46,7 +46,7 @@ def with_subtotals(query: BoundQuery, parts_of: Callable[[BoundQuery], Mapping[s
     found = {part: [plan] for part, plan in parts_of(query).items()}
     for count in reversed(range(len(query.by))) if query.subtotals else ():
         over_all = {one.name for one in query.by[count:]}
-        for part, plan in parts_of(replace(query, by=query.by[:count])).items():
+        for part, plan in parts_of(replace(query, by=query.by[:count], finer=query.by)).items():
             names = output(found[part][0])
             found[part].append(Project(plan, tuple((one, text(ALL) if one in over_all else Col(one)) for one in names)))
     return {part: plans[0] if len(plans) == 1 else Union(tuple(plans)) for part, plans in found.items()}

@@ -170,8 +170,9 @@ def _counted(queries: Sequence[BoundQuery], *, apart: bool) -> Tally:
     span = Span(min(one.span.start for one in queries), max(one.span.end for one in queries))
     asked = _asked(queries, span)
     by_period = any("rows" in one.parts for one in queries)
+    finest = replace(first, by=first.finer or first.by)
     projected: dict[str, Expr] = {"period": period(first, Col(AT), span)} if by_period else {}
-    projected |= labels(first, span)
+    projected |= labels(finest, span)
     by_person = any(each.of.startswith(("users", "per_user")) for one in asked for each in one.measures.values())
     if by_person:
         projected["entity"] = Col(ENTITY)
@@ -181,7 +182,7 @@ def _counted(queries: Sequence[BoundQuery], *, apart: bool) -> Tally:
                 projected[f"of_{each.measured}"] = _finite(each, one.selection)
     alternatives = dict.fromkeys(each for one in asked for each in one.selection.alternatives)
     events = occurrences(
-        first,
+        finest,
         replace(asked[0].selection, alternatives=tuple(alternatives)),
         span,
         projected,
@@ -193,7 +194,7 @@ def _counted(queries: Sequence[BoundQuery], *, apart: bool) -> Tally:
     if by_person:
         rows, overall = _by_person(first, events, groups, asked, by_period=by_period, presence=presence)
     else:
-        rows, overall = _by_event(events, groups, asked, by_period=by_period, presence=presence)
+        rows, overall = _by_event(first, events, groups, asked, by_period=by_period, presence=presence)
     return Tally(asked, rows, overall)
 
 
@@ -250,16 +251,27 @@ def column_names(outputs: Iterable[tuple[str, str]], taken: Collection[str]) -> 
 
 
 def _by_event(
-    events: Plan, groups: tuple[Named_, ...], asked: Sequence[Asked], *, by_period: bool, presence: bool
+    query: BoundQuery,
+    events: Plan,
+    groups: tuple[Named_, ...],
+    asked: Sequence[Asked],
+    *,
+    by_period: bool,
+    presence: bool,
 ) -> tuple[Plan | None, Plan]:
     """What is counted, when no measure is about people: events are counted where they are read."""
     there = {one.rows: Agg("count_rows", (), one.own) for one in asked if presence}
-    if not by_period:
+    if not by_period and not query.finer:
         return None, Aggregate(events, groups, (*_final(asked), *there.items()))
-    grouped = Named("counted", Aggregate(events, (*keep("period"), *groups), (*_direct(asked), *there.items())))
+    finest = keep(*(("period",) if by_period else ()), *(one.name for one in query.finer or query.by))
+    grouped = Named("counted", Aggregate(events, finest, (*_direct(asked), *there.items())))
     coarser = [(name, _coarser(name, each, one)) for one in asked for name, each in one.measures.items()]
-    more = ((name, Agg("sum", (Col(name),))) for name in there)
-    return grouped, Aggregate(grouped, groups, (*coarser, *more))
+    more = [(name, Agg("sum", (Col(name),))) for name in there]
+    overall = Aggregate(grouped, groups, (*coarser, *more))
+    if not by_period or not query.finer:
+        return (grouped if by_period else None), overall
+    subtotal = Named("counted_subtotal", Aggregate(grouped, (*keep("period"), *groups), (*coarser, *more)))
+    return subtotal, overall
 
 
 def _by_person(
@@ -274,10 +286,13 @@ def _by_person(
     """What is counted, from one row for each (period,) group and person."""
     carried = tuple(_carried(asked, presence=presence))
     aggregates = _of_people(asked, is_known(query, Col("entity")), presence=presence)
+    buckets = keep("period") if by_period else ()
+    finest = keep(*(one.name for one in query.finer or query.by))
+    people = Named("people", Aggregate(events, (*buckets, *finest, *keep("entity")), carried))
+    if query.finer:
+        people = Named("people_subtotal", Aggregate(people, (*buckets, *groups, *keep("entity")), _recarried(carried)))
     if not by_period:
-        people = Named("people", Aggregate(events, (*groups, *keep("entity")), carried))
         return None, Aggregate(people, groups, aggregates)
-    people = Named("people", Aggregate(events, (*keep("period"), *groups, *keep("entity")), carried))
     grouped = Named("counted", Aggregate(people, (*keep("period"), *groups), aggregates))
     once = Named("people_overall", Aggregate(people, (*groups, *keep("entity")), _recarried(carried)))
     return grouped, Aggregate(once, groups, aggregates)

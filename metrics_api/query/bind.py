@@ -70,6 +70,8 @@ class BoundQuery:
     as_of: datetime
     data_through: datetime
     subtotals: bool = False
+    finer: tuple[Dimension, ...] = ()
+    """Of a subtotal, the breakdowns of the question it stands beside: `by` begins them (set by the compiler)."""
     compare: Compare | None = None
     ranked: tuple[tuple[str, Plan], ...] = ()
     """For each breakdown with a `top`: its greatest values, one column of them (set by the compiler)."""
