@@ -47,7 +47,7 @@ class RedshiftDialect(PostgresDialect):
         if type_ is not None and type_.name == Type.BOOLEAN:
             branches = [exp.If(this=a, true=text("true")), exp.If(this=self.not_(a.copy()), true=text("false"))]
             return exp.Case(ifs=branches)
-        return super().to_text(a)
+        return super().to_text(a, type_)
 
     def seconds_between(self, first: Sql, last: Sql) -> Sql:
         micros = self.cast(function("DATEDIFF", exp.Var(this="MICROSECOND"), first, last), Type.NUMBER)

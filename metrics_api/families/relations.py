@@ -281,7 +281,8 @@ def labels(query: BoundQuery, span: Span) -> dict[str, Expr]:
     """The breakdown columns of events of a span: strings, `(none)` where the value is missing."""
     found: dict[str, Expr] = {}
     for one in query.by:
-        label = raw_label(query, one, span)
+        plain = one.type is Type.STRING and one.reads is not None
+        label = Col(one.reads or "") if plain else raw_label(query, one, span)
         found[one.name] = label if one.clock is not None else call("coalesce", label, text(NONE))
     return found
 
@@ -301,7 +302,7 @@ def raw_label(query: BoundQuery, one: Dimension, span: Span) -> Expr:
         *inner, last = bin_labels(one.bins)
         below = [(call("lt", number, _edge(edge)), text(label)) for edge, label in zip(one.bins, inner, strict=True)]
         return Case((*below, (call("ge", number, _edge(one.bins[-1])), text(last))))
-    return value if one.type is Type.STRING else call("to_text", value, text(one.type))
+    return call("to_text", value, text(one.type))
 
 
 def _one_of(number: Expr, names: Sequence[str]) -> Expr:

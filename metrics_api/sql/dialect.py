@@ -226,9 +226,9 @@ class Dialect:
     def to_text(self, a: Sql, type_: Sql | None = None) -> Sql:
         """'true' and 'false', whole numbers in plain digits, dates as 2026-01-31; fractions as the engine likes.
 
-        `type_` is a literal, for engines on which it matters what is spelled.
+        `type_` is a literal, for engines on which it matters what is spelled; a string is one already.
         """
-        return self.cast(a, Type.STRING)
+        return a if type_ is not None and type_.name == Type.STRING else self.cast(a, Type.STRING)
 
     # -- time ---------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-/* metrics-api metric=browse_to_watch fingerprint=d6c1f6902a81 */
+/* metrics-api metric=browse_to_watch fingerprint=271b478dff7b */
 WITH entered_opened AS (
   SELECT
     user_id AS entity,

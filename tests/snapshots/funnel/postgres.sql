@@ -1,4 +1,4 @@
-/* metrics-api metric=browse_to_watch fingerprint=d6c1f6902a81 */
+/* metrics-api metric=browse_to_watch fingerprint=271b478dff7b */
 WITH steps AS (
   SELECT
     user_id AS entity,
@@ -11,7 +11,7 @@ WITH steps AS (
       WHEN event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308 AND minutes >= 10
       THEN 3
     END AS step,
-    COALESCE(MIN(country), '(none)') COLLATE "C" AS by_country
+    COALESCE(MIN(country COLLATE "C"), '(none)') COLLATE "C" AS by_country
   FROM app_events
   WHERE
     occurred_at >= TIMESTAMP '2026-03-22 23:00:00'
