@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from metrics_api.compile.comparison import with_previous
 from metrics_api.compile.groups import with_ranking, with_subtotals
+from metrics_api.compile.inner_names import with_inner_names, with_own_names
 from metrics_api.compile.passes.apply_exclusion import apply_exclusion
 from metrics_api.compile.passes.expand_operators import expand_operators
 from metrics_api.compile.passes.inline_rows import inline_rows
@@ -51,15 +52,16 @@ class Statement:
 def plan_of(query: BoundQuery) -> Plan:
     """What a question means, with no word about any engine."""
     family = families()[query.metric.type]
-    query = with_ranking(query, family)
+    inner, names = with_inner_names(query)
 
     def parts_of(asked: BoundQuery) -> Mapping[str, Plan]:
         parts = family.plan(asked)
         return parts if asked.compare is None else with_previous(asked, family, parts)
 
     columns = answer_columns(query, family)
-    parts = with_subtotals(query, parts_of)
-    return combined({part: ordered(query, plan, columns[part]) for part, plan in parts.items()}, columns)
+    parts = with_subtotals(with_ranking(inner, family), parts_of)
+    named = {part: with_own_names(plan, names) for part, plan in parts.items()}
+    return combined({part: ordered(query, plan, columns[part]) for part, plan in named.items()}, columns)
 
 
 def rewritten(plan: Plan, dialect: Dialect, tables: Mapping[str, Rows] | None = None) -> Plan:

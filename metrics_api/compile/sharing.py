@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from metrics_api.compile.inner_names import INNER
 from metrics_api.compile.pipeline import Statement, plan_of, rewritten
 from metrics_api.families import families
 from metrics_api.families.relations import combined, ordered
@@ -48,7 +49,8 @@ def groups(queries: Sequence[BoundQuery]) -> list[tuple[int, ...]]:
     keyed: dict[Hashable, list[int]] = {}
     for place, query in enumerate(queries):
         sharing = families()[query.metric.type].sharing
-        is_plain = query.compare is None and not query.subtotals and all(one.top is None for one in query.by)
+        is_plain = query.compare is None and not query.subtotals
+        is_plain = is_plain and not any(one.top is not None or INNER.fullmatch(one.name) for one in query.by)
         key = (sharing, sharing.key(query)) if sharing is not None and is_plain else place
         keyed.setdefault(key, []).append(place)
     found: list[tuple[int, ...]] = []

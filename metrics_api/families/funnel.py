@@ -201,10 +201,11 @@ def journey(query: BoundQuery) -> Journey:
         read = {name for expr in (condition, *qualifying, *projected.values()) for name in columns_of(expr)}
         events = {key for step in spec.steps for key in step.selection.events(source)}
         rows: Plan = Filter(scan(source, span, read, entity=query.metric.entity, events=events), condition)
-        if len(sources) == 1:
+        steps_read = {name for expr in qualifying for name in columns_of(expr)}
+        # A property that is called as one of these columns is read before it is one of them.
+        if len(sources) == 1 and not steps_read & projected.keys():
             conditions = qualifying
-            steps_read = {name for expr in qualifying for name in columns_of(expr)}
-            projected |= {name: Col(name) for name in sorted(steps_read) if name not in projected}
+            projected |= {name: Col(name) for name in sorted(steps_read)}
         else:
             projected |= dict(zip(names, qualifying, strict=True))
             conditions = [Col(name) for name in names]

@@ -52,6 +52,7 @@ sources:
       level: integer
       flag: boolean
       order_number: {{type: integer, column: sequence}}
+{properties}
 events:
   watch: {{source: events}}
   share: {{source: events}}
@@ -83,13 +84,14 @@ def project_over(
     project: str = "",
     identity: str = "user_id",
     reads: str = READS,
+    properties: str = "",
     entities: str = "",
     tables: Mapping[str, str] | None = None,
     engine: str = "duckdb",
 ) -> KnownThrough:
     """A project with these metrics over the world's events, on an engine. `tables` are further ones: see `table_of`.
 
-    `reads` says what the source reads, `entities` is the whole block.
+    `reads` says what the source reads, `properties` are further ones, `entities` is the whole block.
     """
     text = SOURCE.format(
         timezone=world.timezone,
@@ -99,6 +101,7 @@ def project_over(
         project=_indented(project, 2),
         identity=identity,
         reads=_indented(reads, 4),
+        properties=_indented(properties, 6),
         entities=f"entities:\n{_indented(entities, 2)}" if entities else "",
         engine=engine,
     )

@@ -81,6 +81,7 @@ def found(case: Case, header: list[str], engine: str) -> list[list[str]]:
         tables=setting.get("tables"),
         identity=setting.get("identity", "user_id"),
         engine=engine,
+        properties=yaml.safe_dump(setting.get("properties", {}), sort_keys=False).replace("{}", ""),
         reads=yaml.safe_dump(setting["reads"], sort_keys=False) if "reads" in setting else READS,
     )
     words = dict(case.question)
