@@ -57,6 +57,33 @@ COMMENT ON COLUMN app_events.is_internal IS 'Synthetic. Whether the user belongs
 COMMENT ON COLUMN app_events.loaded_at IS 'Synthetic. When it was loaded, UTC; one in forty is up to two days late.';
 """
 
+# What is known of people beside their events. The number of a user decides it, whatever the seed.
+USERS = """
+CREATE TABLE users AS
+WITH numbered AS (
+    SELECT
+        user_id,
+        CAST(substr(user_id, 2) AS BIGINT) AS number,
+        min(occurred_at) FILTER (event = 'sign_up') AS signed_up_at
+    FROM app_events
+    GROUP BY ALL
+)
+SELECT
+    user_id AS id,
+    ['free', 'standard', 'free', 'premium', 'free', 'standard'][1 + number * 7919 % 6] AS plan,
+    CAST(1950 + number * 104729 % 58 AS INTEGER) AS birth_year,
+    user_id || '@example.org' AS email,
+    signed_up_at
+FROM numbered
+ORDER BY number;
+COMMENT ON TABLE users IS 'Synthetic: the people of a made-up video app as of now. No row is a person.';
+COMMENT ON COLUMN users.id IS 'Synthetic. Unique: the user_id of app_events.';
+COMMENT ON COLUMN users.plan IS 'Synthetic. free, standard or premium.';
+COMMENT ON COLUMN users.birth_year IS 'Synthetic. A year from 1950 to 2007.';
+COMMENT ON COLUMN users.email IS 'Synthetic. Nobody reads it.';
+COMMENT ON COLUMN users.signed_up_at IS 'Synthetic. When the user signed up, UTC; NULL if before the first day.';
+"""
+
 SUMMARY = """
 SELECT count(*), count(DISTINCT user_id), min(occurred_on), max(occurred_on) FROM app_events
 """
@@ -72,7 +99,7 @@ def build_streaming(
     shard_users: int = 50_000,
     progress: Callable[[int, int], None] | None = None,
 ) -> Summary:
-    """Write the table `app_events` into a new DuckDB file at `path`, in place of what was there.
+    """Write the tables `app_events` and `users` into a new DuckDB file at `path`, in place of what was there.
 
     The last day is `end`, yesterday (UTC) unless given. Rows are sorted by date, event and id; beyond 20 million or so
     only within each shard of users. `progress` is told how many users of how many are done.
@@ -106,6 +133,7 @@ def build_streaming(
         if sort_at_the_end:
             connection.execute(APPEND_SORTED, {"files": str(warehouse.scratch / "*.parquet")})
         connection.execute(COMMENTS)
+        connection.execute(USERS)
         return summary_of(connection, SUMMARY)
 
 

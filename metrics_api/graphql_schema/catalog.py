@@ -163,17 +163,20 @@ class CatalogMetric:
             for one in offered
         ]
 
-    @resolved(description="What it can be broken down and filtered by.")
+    @resolved(description="What it can be broken down by; but for the local clock, filtered by as well.")
     def dimensions(self) -> list[CatalogDimension]:
+        sources = sources_of(self.metric.sources)
+        properties = {one.name: one for one in sources.properties}
         return [
             CatalogDimension(
-                name=one.name,
-                type=ValueType(str(one.type)),
-                label=one.label,
-                description=one.description,
-                unit=one.unit,
+                name=name,
+                type=ValueType(str(of.type)) if of else ValueType("string"),
+                label=of.label if of else None,
+                description=of.description if of else words,
+                unit=of.unit if of else None,
             )
-            for one in sources_of(self.metric.sources).properties
+            for name, words in sources.dimensions
+            for of in (properties.get(name),)
         ]
 
     @resolved(description="How it is counted, in words.")

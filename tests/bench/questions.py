@@ -50,6 +50,11 @@ QUESTIONS = (
         ("period", "country", "total", "users"), VALUE, "occurred_at user_id country minutes",
     ),
     Question(
+        "people_by_week_and_plan", "videos_watched",
+        {**SEASON, "grain": "week", "by": "user_plan", "measures": "total,users"},
+        ("period", "user_plan", "total", "users"), VALUE, "occurred_at user_id minutes",
+    ),
+    Question(
         "people_compared_by_week", "videos_watched",
         {"start": "2025-10-20", "end": "2025-11-30", "grain": "week", "measures": "value,users",
          "compare": "previous_period"},

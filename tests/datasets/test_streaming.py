@@ -213,11 +213,22 @@ def test_some_events_are_simultaneous_late_internal_or_without_a_channel(warehou
 
 
 def test_the_warehouse_says_that_it_is_synthetic(warehouse: Path) -> None:
-    (table,) = row(warehouse, "SELECT comment FROM duckdb_tables()")
-    assert table.startswith("Synthetic")
-    columns = rows(warehouse, "SELECT comment FROM duckdb_columns() WHERE table_name = 'app_events'")
-    assert len(columns) == 13
+    tables = rows(warehouse, "SELECT table_name, comment FROM duckdb_tables() ORDER BY 1")
+    assert [name for name, _ in tables] == ["app_events", "users"]
+    assert all(comment.startswith("Synthetic") for _, comment in tables)
+    columns = rows(warehouse, "SELECT comment FROM duckdb_columns() WHERE table_name IN ('app_events', 'users')")
+    assert len(columns) == 13 + 5
     assert all(comment.startswith("Synthetic") for (comment,) in columns)
+
+
+def test_every_user_is_known_once_and_by_number_alone(warehouse: Path, tmp_path: Path) -> None:
+    assert row(warehouse, "SELECT count(DISTINCT id), count(*) FROM users") == row(
+        warehouse, "SELECT count(DISTINCT user_id), count(DISTINCT user_id) FROM app_events"
+    )
+    build_streaming(tmp_path / "few.duckdb", users=20, days=7, end=END, seed=99)
+    asked = "SELECT id, plan, birth_year, email FROM users ORDER BY id"
+    few = rows(tmp_path / "few.duckdb", asked)
+    assert set(few) <= set(rows(warehouse, asked))
 
 
 def test_progress_counts_users(tmp_path: Path) -> None:

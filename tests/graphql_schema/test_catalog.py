@@ -55,7 +55,14 @@ def test_metrics_and_what_is_known_of_them() -> None:
     }
     assert metric["sql"] == project.sql("videos_watched")
     assert {"name": "depth", "type": "NUMBER"}.items() <= metric["measures"][3].items()
-    assert {"name": "is_internal", "type": "BOOLEAN"}.items() <= metric["dimensions"][-1].items()
+    assert [(one["name"], one["type"]) for one in metric["dimensions"][6:]] == [
+        ("is_internal", "BOOLEAN"),
+        ("user_plan", "STRING"),
+        ("user_birth_year", "INTEGER"),
+        ("user_signed_up_at", "TIMESTAMP"),
+        ("hour_of_day", "STRING"),
+        ("weekday", "STRING"),
+    ]
     (source,) = catalog["sources"]
     assert (source["name"], source["table"]) == ("app_events", "app_events")
     assert {"name": "minutes", "type": "NUMBER", "unit": "minutes"} in source["properties"]
