@@ -24,9 +24,11 @@ from metrics_api.families.relations import (
     labels,
     may_repeat,
     occurrences,
+    of_people,
     on_every_period,
     period,
     quantile,
+    with_labels_of_people,
     zero_if_missing,
 )
 from metrics_api.periods import Span
@@ -172,8 +174,9 @@ def _counted(queries: Sequence[BoundQuery], *, apart: bool) -> Tally:
     by_period = any("rows" in one.parts for one in queries)
     finest = replace(first, by=first.finer or first.by)
     projected: dict[str, Expr] = {"period": period(first, Col(AT), span)} if by_period else {}
-    projected |= labels(finest, span)
     by_person = any(each.of.startswith(("users", "per_user")) for one in asked for each in one.measures.values())
+    late = of_people(finest) if by_person else ()
+    projected |= labels(replace(finest, by=tuple(one for one in finest.by if one not in late)), span)
     if by_person:
         projected["entity"] = Col(ENTITY)
     for one in asked:
@@ -287,8 +290,12 @@ def _by_person(
     carried = tuple(_carried(asked, presence=presence))
     aggregates = _of_people(asked, is_known(query, Col("entity")), presence=presence)
     buckets = keep("period") if by_period else ()
-    finest = keep(*(one.name for one in query.finer or query.by))
-    people = Named("people", Aggregate(events, (*buckets, *finest, *keep("entity")), carried))
+    finest = replace(query, by=query.finer or query.by)
+    late = of_people(finest)
+    early = keep(*(one.name for one in finest.by if one not in late))
+    people: Plan = Named("people", Aggregate(events, (*buckets, *early, *keep("entity")), carried))
+    if late:
+        people = Named("described_people", with_labels_of_people(finest, people, late))
     if query.finer:
         people = Named("people_subtotal", Aggregate(people, (*buckets, *groups, *keep("entity")), _recarried(carried)))
     if not by_period:

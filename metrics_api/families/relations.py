@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from types import MappingProxyType
@@ -285,6 +286,25 @@ def labels(query: BoundQuery, span: Span) -> dict[str, Expr]:
         label = Col(one.reads or "") if plain else raw_label(query, one, span)
         found[one.name] = label if one.clock is not None else call("coalesce", label, text(NONE))
     return found
+
+
+def of_people(query: BoundQuery) -> tuple[Dimension, ...]:
+    """The breakdowns by what is known of whoever is counted: they can wait until events are people."""
+    known = query.metric.sources[0].attributes
+    if query.ranked or (query.where is not None and any(name in known for name in columns(query.where))):
+        return ()
+    of = {name for name, one in known.items() if one.entity == query.metric.entity}
+    return tuple(one for one in query.by if one.reads in of)
+
+
+def with_labels_of_people(query: BoundQuery, people: Plan, dimensions: Sequence[Dimension]) -> Plan:
+    """Rows of people (`entity`) with the labels of what is known of them."""
+    source = query.metric.sources[0]
+    attributes = [source.attributes[one.reads] for one in dimensions if one.reads is not None]
+    kept = keep(*output(people))
+    described = _described(people, source.entities.get(query.metric.entity), "entity", list(dict.fromkeys(attributes)))
+    shown = labels(replace(query, by=tuple(dimensions)), query.span)
+    return Project(described, (*kept, *shown.items()))
 
 
 def raw_label(query: BoundQuery, one: Dimension, span: Span) -> Expr:

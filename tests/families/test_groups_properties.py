@@ -85,10 +85,11 @@ def test_top_values_and_the_rest(data: st.DataObject, engine: str) -> None:
     first, last = data.draw(ranges(world, "day"))
     project = project_over(world, METRICS, engine=engine)
     asked = {"start": first, "end": last, "by": "country"}
-    overall = rows_of(project, metric, parts="overall", **asked)
+    measure = "long" if metric == "sticky" else "value"
+    overall = rows_of(project, metric, parts="overall", measures=measure, **asked)
     ranked = sorted(
         (row for row in overall if row["country"] != "(none)"),
-        key=lambda row: (-(row["value"] or 0), row["country"]),  # type: ignore[operator]
+        key=lambda row: (-(row[measure] or 0), row["country"]),  # type: ignore[operator]
     )
     kept = {row["country"] for row in ranked[:count]} | {"(none)"}
     labels = {n: label_of(one.properties["country"]) for n, one in enumerate(world.events)}
