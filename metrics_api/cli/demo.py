@@ -193,6 +193,8 @@ def _tell_what_next(project: "Project", folder: Path) -> None:
     if (first := first_series(project.model)) is not None:
         commands[1:1] = [f'query {first.name} --last "7 days"', f"explain {first.name}"]
     # From a virtual environment that is not activated the bare name would not be found.
-    program = "metrics-api" if shutil.which("metrics-api") else shlex.quote(str(Path(sys.argv[0]).resolve()))
+    beside = Path(sys.executable).with_name("metrics-api")
+    is_found = shutil.which("metrics-api") is not None or not beside.exists()
+    program = "metrics-api" if is_found else shlex.quote(str(beside))
     lines = [f"cd {shlex.quote(str(folder))}", *(f"{program} {one}" for one in commands)]
     typer.echo("\nTry:\n\n" + "".join(f"  {line}\n" for line in lines))

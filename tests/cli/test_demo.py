@@ -12,7 +12,12 @@ from tests.cli.conftest import Invoke
 FEW = ("--no-serve", "--users", "40", "--days", "20", "--end", "2026-03-31")
 
 
-def test_writes_a_project_with_its_warehouse(tmp_path: Path, invoke: Invoke) -> None:
+def test_writes_a_project_with_its_warehouse(tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "bin" / "metrics-api"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n", "utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
     result = invoke(tmp_path, "demo", *FEW)
     assert result.exit_code == 0, result.stderr
     written = {file.name for file in (tmp_path / "demo").iterdir()}
@@ -23,6 +28,17 @@ def test_writes_a_project_with_its_warehouse(tmp_path: Path, invoke: Invoke) -> 
     assert "of 40 people, 2026-03-12 to 2026-03-31 (UTC)" in result.stdout
     assert '  metrics-api query videos_watched --last "7 days"\n' in result.stdout
     assert "curl -s http://127.0.0.1:8000/graphql" in result.stdout
+
+
+def test_a_program_that_is_not_on_the_path_is_named_with_its_place(
+    tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "env" / "python"))
+    (tmp_path / "env").mkdir()
+    (tmp_path / "env" / "metrics-api").touch()
+    result = invoke(tmp_path, "demo", *FEW)
+    assert f"  {tmp_path / 'env' / 'metrics-api'} validate\n" in result.stdout
 
 
 def test_the_commands_it_names_work(cdnow: Path, invoke: Invoke) -> None:
