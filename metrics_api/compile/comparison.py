@@ -10,7 +10,7 @@ from metrics_api.periods import DAY, Grain, add_months
 from metrics_api.plan.expr import Case, Col, Expr, Lit, Type, call, integer
 from metrics_api.plan.nodes import Join, Named_, Plan, Project, Spine, keep, output
 from metrics_api.query.bind import BoundQuery
-from metrics_api.query.family import Family
+from metrics_api.query.family import Family, Measure
 from metrics_api.query.metric_query import Compare
 
 Label = date | datetime
@@ -26,8 +26,7 @@ def with_previous(query: BoundQuery, family: Family, parts: Mapping[str, Plan]) 
     """
     found = dict(parts)
     if not earlier_buckets(query):  # The one earlier date is one that the zone skipped.
-        value = next(one for one in query.measures if one.name == "value")
-        nothing = Lit(None, value.type), Lit(None, Type.NUMBER)
+        nothing = Lit(None, _value(query).type), Lit(None, Type.NUMBER)
         found |= {part: _shown(parts[part], output(parts[part]), *nothing) for part in VALUED if part in parts}
         return found
     if "rows" in parts:
@@ -79,9 +78,13 @@ def _under_other_names(by: tuple[str, ...]) -> tuple[Named_, ...]:
     return (*((f"{name}_then", Col(name)) for name in by), ("value_then", Col("value")))
 
 
+def _value(query: BoundQuery) -> Measure:
+    """The measure compared, which every comparison asks for."""
+    return next(one for one in query.measures if one.name == "value")
+
+
 def _previous(query: BoundQuery) -> Expr:
-    value = next(one for one in query.measures if one.name == "value")
-    return call("coalesce", Col("value_then"), integer(0)) if value.is_count else Col("value_then")
+    return call("coalesce", Col("value_then"), integer(0)) if _value(query).is_count else Col("value_then")
 
 
 def _shown(joined: Plan, kept: tuple[str, ...], previous: Expr, change: Expr) -> Plan:
@@ -91,8 +94,7 @@ def _shown(joined: Plan, kept: tuple[str, ...], previous: Expr, change: Expr) ->
 
 
 def _earlier(query: BoundQuery, first: date, last: date, *, part: str) -> BoundQuery:
-    value = tuple(one for one in query.measures if one.name == "value")
-    return replace(query, first=first, last=last, measures=value, parts=(part,), compare=None)
+    return replace(query, first=first, last=last, measures=(_value(query),), parts=(part,), compare=None)
 
 
 def earlier_dates(query: BoundQuery) -> tuple[date, date]:
