@@ -105,7 +105,7 @@ def combined_columns(parts: Mapping[str, Sequence[Column]]) -> dict[str, Type]:
 
 def usual_order(by: Iterable[str]) -> tuple[str, ...]:
     """The columns by which the rows of a part are in order, those that it has."""
-    return ("period", *by, "position", "active_days")
+    return ("start", "period", *by, "position", "period_index", "active_days", "from", "to", "score", "id")
 
 
 def _cast(array: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:

@@ -25,13 +25,12 @@ def with_ranking(query: BoundQuery, family: Family) -> BoundQuery:
 
 def _top(query: BoundQuery, family: Family, by: Dimension) -> Plan:
     alone = replace(query, by=(replace(by, top=None),), subtotals=False, compare=None)
-    if "overall" in family.parts:
+    if family.ranking is not None:
+        groups, value = family.ranking(alone)
+    else:
         measure = family.measure(query.metric, family.ranked_by)
         assert measure is not None, family.ranked_by
         groups, value = family.plan(replace(alone, measures=(measure,), parts=("overall",)))["overall"], measure.name
-    else:
-        steps = family.plan(replace(alone, measures=(), parts=("steps",)))["steps"]
-        groups, value = Filter(steps, call("eq", Col("position"), integer(1))), "entered"
     # In a tie of nothing at all, nulls are last on every engine only as numbers.
     ranked = Project(
         Filter(groups, call("ne", Col(by.name), text(NONE))),

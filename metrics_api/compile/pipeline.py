@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
+from metrics_api.compile.cohorts import with_each_cohort, with_memberships
 from metrics_api.compile.comparison import with_previous
 from metrics_api.compile.groups import with_ranking, with_subtotals
 from metrics_api.compile.inner_names import with_inner_names, with_own_names
+from metrics_api.compile.members import with_members
 from metrics_api.compile.passes.apply_exclusion import apply_exclusion
 from metrics_api.compile.passes.expand_operators import expand_operators
 from metrics_api.compile.passes.inline_rows import inline_rows
@@ -19,7 +21,7 @@ from metrics_api.families import families
 from metrics_api.families.relations import combined, ordered
 from metrics_api.plan.fingerprint import fingerprint
 from metrics_api.plan.nodes import Plan
-from metrics_api.query.bind import BoundQuery, answer_columns
+from metrics_api.query.bind import MEMBER_COUNT, MEMBERS, BoundQuery, answer_columns
 from metrics_api.results import Column
 from metrics_api.semantic.examples import Rows
 from metrics_api.sql.dialect import Dialect
@@ -52,14 +54,20 @@ class Statement:
 def plan_of(query: BoundQuery) -> Plan:
     """What a question means, with no word about any engine."""
     family = families()[query.metric.type]
-    inner, names = with_inner_names(query)
+    inner, names = with_inner_names(with_memberships(query))
 
-    def parts_of(asked: BoundQuery) -> Mapping[str, Plan]:
+    def of_people(asked: BoundQuery) -> Mapping[str, Plan]:
         parts = family.plan(asked)
         return parts if asked.compare is None else with_previous(asked, family, parts)
 
+    def parts_of(asked: BoundQuery) -> Mapping[str, Plan]:
+        return with_each_cohort(asked, of_people)
+
     columns = answer_columns(query, family)
-    parts = with_subtotals(with_ranking(inner, family), parts_of)
+    if query.parts[0] in (MEMBERS, MEMBER_COUNT):
+        parts: Mapping[str, Plan] = with_members(inner, family)
+    else:
+        parts = with_subtotals(with_ranking(inner, family), parts_of)
     named = {part: with_own_names(plan, names) for part, plan in parts.items()}
     return combined({part: ordered(query, plan, columns[part]) for part, plan in named.items()}, columns)
 

@@ -49,7 +49,7 @@ def groups(queries: Sequence[BoundQuery]) -> list[tuple[int, ...]]:
     keyed: dict[Hashable, list[int]] = {}
     for place, query in enumerate(queries):
         sharing = families()[query.metric.type].sharing
-        is_plain = query.compare is None and not query.subtotals
+        is_plain = query.compare is None and not query.subtotals and not query.cohorts
         is_plain = is_plain and not any(one.top is not None or INNER.fullmatch(one.name) for one in query.by)
         key = (sharing, sharing.key(query)) if sharing is not None and is_plain else place
         keyed.setdefault(key, []).append(place)

@@ -163,6 +163,17 @@ class Selector(Definition):
         return name
 
 
+class EntrySelector(Selector):
+    """Which events begin something: as a selector, or of each person only the first one ever."""
+
+    first_ever: bool = False
+    """Only each person's first such event over all history, wherever the range begins."""
+
+    @classmethod
+    def noun(cls) -> str:
+        return Selector.noun()
+
+
 class Deprecated(Definition):
     """Why a definition should no longer be used, and what takes its place."""
 
@@ -256,6 +267,7 @@ __all__ = [
     "Described",
     "DurationField",
     "EntityName",
+    "EntrySelector",
     "EventName",
     "ExampleDefinition",
     "MetricDefinition",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Literal
@@ -22,10 +22,10 @@ from metrics_api.families.relations import (
     ENTITY,
     TIE,
     count_if,
+    events_of,
     is_known,
     quantile,
     raw_label,
-    scan,
     with_others,
 )
 from metrics_api.periods import Duration
@@ -174,6 +174,12 @@ def plan(query: BoundQuery) -> Mapping[str, Plan]:
     return {"steps": Union(tuple(steps))}
 
 
+def ranking(query: BoundQuery) -> tuple[Plan, str]:
+    """Groups are ranked by those who entered."""
+    steps = plan(replace(query, measures=(), parts=("steps",)))["steps"]
+    return Filter(steps, call("eq", Col("position"), integer(1))), "entered"
+
+
 def window(query: BoundQuery) -> timedelta:
     spec: Funnel = query.metric.spec
     return (query.within or spec.within).elapsed
@@ -200,7 +206,7 @@ def journey(query: BoundQuery) -> Journey:
         condition = all_of([query.where, known])
         read = {name for expr in (condition, *qualifying, *projected.values()) for name in columns_of(expr)}
         events = {key for step in spec.steps for key in step.selection.events(source)}
-        rows: Plan = Filter(scan(source, span, read, entity=query.metric.entity, events=events), condition)
+        rows: Plan = Filter(events_of(query, source, span, read, events), condition)
         steps_read = {name for expr in qualifying for name in columns_of(expr)}
         # A property that is called as one of these columns is read before it is one of them.
         if len(sources) == 1 and not steps_read & projected.keys():
@@ -307,6 +313,7 @@ FAMILY = Family(
     default_measures=("seconds_from_entry_average", "seconds_from_entry_median"),
     columns=columns,
     plan=plan,
+    ranking=ranking,
     conventions=conventions,
     example="""\
 activation:

@@ -39,16 +39,31 @@ AT, ENTITY, EVENT, EVENT_ID, TIE, PARTITION = "_at", "_entity", "_event", "_even
 A_MONDAY = date(1900, 1, 1)
 
 
+def events_of(
+    query: BoundQuery, source: Source, span: Span, needed: Iterable[str], events: Collection[str | None] = (None,)
+) -> Plan:
+    """`scan` for whom the question counts, knowing who is in its cohorts."""
+    return scan(source, span, needed, entity=query.metric.entity, events=events, memberships=query.memberships)
+
+
 def scan(
-    source: Source, span: Span, needed: Iterable[str], *, entity: str, events: Collection[str | None] = (None,)
+    source: Source,
+    span: Span,
+    needed: Iterable[str],
+    *,
+    entity: str,
+    events: Collection[str | None] = (None,),
+    memberships: Sequence[tuple[str, Plan]] = (),
 ) -> Plan:
     """The source's rows of a span, with the columns needed: properties, attributes, and the `_` names of this module.
 
     `_entity` is the id of whoever is counted, its aliases resolved. The tables of ids and attributes are joined only
     when a column needs them, and never make two rows of one. Of a source with a table for each event only those of
-    `events` are read (by their written names; None: any).
+    `events` are read (by their written names; None: any). `_in_NAME` is not null for people of that cohort.
     """
     wanted = (set(needed) | set(columns(source.exclude or TRUE))) - {AT}
+    cohorts = [(name, people) for name, people in memberships if member_column(name) in wanted]
+    wanted = (wanted - {member_column(name) for name, _ in cohorts}) | ({ENTITY} if cohorts else set())
     attributes = [source.attributes[name] for name in sorted(wanted) if name in source.attributes]
     kinds = {one.entity for one in attributes if one.entity} | ({entity} if ENTITY in wanted else set())
     people = {kind: ENTITY if kind == entity else f"_{kind}" for kind in sorted(kinds)}
@@ -58,7 +73,24 @@ def scan(
     for kind, name in people.items():
         rows = _resolved(rows, source, kind, name)
         rows = _described(rows, source.entities.get(kind), name, [one for one in attributes if one.entity == kind])
+    for name, people in cohorts:
+        rows = with_membership(rows, name, people, who=ENTITY)
     return rows
+
+
+def member_column(cohort: str) -> str:
+    return f"_in_{cohort}"
+
+
+def is_member(cohort: str) -> Expr:
+    return call("not_", call("is_null", Col(member_column(cohort))))
+
+
+def with_membership(rows: Plan, cohort: str, people: Plan, *, who: str) -> Plan:
+    """The rows with a column that is not null where column `who` is one of the people (`entity`, each once)."""
+    column = member_column(cohort)
+    there = Named(f"cohort_{cohort}", Project(people, ((column, Col("entity")),)))
+    return Join(rows, there, "left", ((who, column),))
 
 
 def _scan_of_table(
@@ -167,7 +199,7 @@ def occurrences(
         shown = (*projected.items(), *told)
         read = {name for expr in (condition, *(expr for _, expr in shown)) for name in columns(expr)}
         if not marked:
-            rows: Plan = scan(source, span, read, entity=query.metric.entity, events=events)
+            rows: Plan = events_of(query, source, span, read, events)
         elif may_repeat(source):
             rows = _numbered_copies(query, source, selection, span, read)
             shown = (
@@ -175,7 +207,7 @@ def occurrences(
                 ("first_copy", any_of([call("eq", Col("_copy"), integer(1)), call("is_null", Col(EVENT_ID))])),
             )
         else:
-            rows = scan(source, span, read, entity=query.metric.entity, events=events)
+            rows = events_of(query, source, span, read, events)
             shown = (*shown, ("first_copy", TRUE))
         inputs.append(Project(Filter(rows, condition), shown))
     return with_others(query, inputs[0] if len(inputs) == 1 else Union(tuple(inputs)))
@@ -210,7 +242,7 @@ def _numbered_copies(query: BoundQuery, source: Source, selection: Selection, sp
     """The rows, numbered in time within an event id. One id under two event names is two events."""
     names = {EVENT} if source.tells_events else set()
     keys = selection.events(source)
-    rows = scan(source, span, read | {EVENT_ID} | names, entity=query.metric.entity, events=keys)
+    rows = events_of(query, source, span, read | {EVENT_ID} | names, keys)
     if names and None not in keys:
         rows = Filter(rows, Call("in_", (Col(EVENT), *(text(key) for key in keys if key is not None))))
     number = Over("row_number", (), tuple(Col(name) for name in (EVENT_ID, *sorted(names))), (Col(AT),))
@@ -297,6 +329,13 @@ def of_people(query: BoundQuery) -> tuple[Dimension, ...]:
     return tuple(one for one in query.by if one.reads in of)
 
 
+def with_attributes(query: BoundQuery, people: Plan, names: Sequence[str]) -> Plan:
+    """Rows of people (`entity`) with these attributes of theirs."""
+    source = query.metric.sources[0]
+    attributes = [source.attributes[name] for name in names]
+    return _described(people, source.entities.get(query.metric.entity), "entity", attributes)
+
+
 def with_labels_of_people(query: BoundQuery, people: Plan, dimensions: Sequence[Dimension]) -> Plan:
     """Rows of people (`entity`) with the labels of what is known of them."""
     source = query.metric.sources[0]
@@ -315,6 +354,9 @@ def raw_label(query: BoundQuery, one: Dimension, span: Span) -> Expr:
     if one.clock is Clock.WEEKDAY:
         days = call("days_between", Lit(A_MONDAY, Type.DATE), local_date(query, Col(AT), span))
         return _one_of(call("mod", days, integer(7)), [f"{day.number + 1}: {day.capitalize()}" for day in Weekday])
+    if one.cohorts:
+        (cohort,) = one.cohorts  # Several are put together by the compiler: people can be in more than one.
+        return Case(((is_member(cohort), text(cohort)),))
     assert one.reads is not None
     value = Col(one.reads)
     if one.bins:

@@ -9,11 +9,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from types import MappingProxyType
 
 from metrics_api.errors import did_you_mean
 from metrics_api.plan.expr import Type
 from metrics_api.query.bind import BoundQuery
-from metrics_api.query.family import Measure
+from metrics_api.query.family import Measure, Table
 from metrics_api.results import Column
 from metrics_api.semantic.model import Metric, Selection, Source
 from metrics_api.semantic.resolve import Scope
@@ -25,6 +26,11 @@ PROPERTY_AGGREGATES = ("sum", "average", "min", "max")
 PER_USER = ("average", "median", "p25", "p75", "p90")
 
 CONVENTIONS = ("Events without a user count in totals and sums, not in users.",)
+PERIOD = Column("period", Type.DATE, description="The start of the bucket.")
+SERIES: Mapping[str, Table] = {
+    "rows": Table((PERIOD,), (), "A row for each bucket and group.", measured=True, flagged=True),
+    "overall": Table((), (), "The whole range.", measured=True),
+}
 TOTAL = Measure("total", "total", Type.INTEGER, description="Matching events.")
 USERS = Measure("users", "users", Type.INTEGER, description="Different people with at least one matching event.")
 
@@ -104,14 +110,21 @@ def measure_named(name: str, sources: Sequence[Source]) -> Measure | None:
 
 
 def series_columns(
-    query: BoundQuery, tables: Mapping[str, tuple[Column, ...]] | None = None
+    query: BoundQuery, tables: Mapping[str, Table] = MappingProxyType({})
 ) -> Mapping[str, tuple[Column, ...]]:
-    """`rows` and further `tables` by period and breakdowns, `overall` by breakdowns."""
+    """`rows` by period and breakdowns, `overall` by breakdowns, and further tables."""
+    return table_columns(query, {**SERIES, **tables})
+
+
+def table_columns(query: BoundQuery, tables: Mapping[str, Table]) -> Mapping[str, tuple[Column, ...]]:
+    """The columns of the parts asked for: keys, breakdowns, own columns, measures."""
     groups = tuple(Column(one.name, Type.STRING, description=one.description or "") for one in query.by)
     measured = tuple(
         Column(one.name, one.type, nullable=not one.is_count, description=one.description) for one in query.measures
     )
-    keys = (Column("period", query.period_type, description="The start of the bucket."), *groups)
-    every = {"rows": (*keys, *measured), "overall": (*groups, *measured)}
-    every |= {part: (*keys, *own) for part, own in (tables or {}).items()}
-    return {part: every[part] for part in query.parts}
+    found = {}
+    for part in query.parts:
+        one = tables[part]
+        keys = tuple(replace(key, type=query.period_type) if key == PERIOD else key for key in one.keys)
+        found[part] = (*keys, *groups, *one.columns, *(measured if one.measured else ()))
+    return found

@@ -18,7 +18,7 @@ from metrics_api.definitions.base import Condition, DurationField, MetricDefinit
 from metrics_api.definitions.names import MomentName
 from metrics_api.errors import Code, Problem, QueryError
 from metrics_api.families.relations import zero_if_missing
-from metrics_api.families.series import series_columns
+from metrics_api.families.series import PERIOD, series_columns
 from metrics_api.families.windows import (
     Activity,
     Window,
@@ -33,7 +33,7 @@ from metrics_api.periods import Duration, Grain, Period
 from metrics_api.plan.expr import FALSE, Agg, Col, Expr, Lit, Over, Type, call, integer, text
 from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Plan, Project, Spine, keep
 from metrics_api.query.bind import BoundQuery
-from metrics_api.query.family import Family, Measure
+from metrics_api.query.family import Family, Measure, Table
 from metrics_api.results import Column
 from metrics_api.semantic.model import Metric, Selection
 from metrics_api.semantic.resolve import Scope
@@ -84,10 +84,14 @@ MEASURES = {
         Measure("of_averages", "of_averages", Type.NUMBER, description="`average_short` by `long`."),
     )
 }  # fmt: skip
-HISTOGRAM = (
-    Column("active_days", Type.INTEGER, description="Days of the long window on which a person was active."),
-    Column("users", Type.INTEGER, nullable=True, description="The people active on so many days of it."),
-    Column("share", Type.NUMBER, nullable=True, description="Of the people active in the window."),
+HISTOGRAM = Table(
+    (PERIOD,),
+    (
+        Column("active_days", Type.INTEGER, description="Days of the long window on which a person was active."),
+        Column("users", Type.INTEGER, nullable=True, description="The people active on so many days of it."),
+        Column("share", Type.NUMBER, nullable=True, description="Of the people active in the window."),
+    ),
+    "A row for each bucket, group and number of days.",
 )
 
 

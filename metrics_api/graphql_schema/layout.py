@@ -246,10 +246,10 @@ def series_layout(metric: Metric, family: Family) -> Layout:
                 part,
                 tuple(
                     Cell(camel(one.name), one.name, str(one.type), one.description, required=not one.nullable)
-                    for one in columns
+                    for one in table.columns
                 ),
             )
-            for part, columns in family.tables.items()
+            for part, table in family.tables.items()
         ),
     )
 

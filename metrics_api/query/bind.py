@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
@@ -16,7 +16,7 @@ from metrics_api.errors import Code, Problem, QueryError, did_you_mean
 from metrics_api.periods import DAY, MICROSECOND, Calendar, Duration, Grain, Period, Span, add_months, is_timezone
 from metrics_api.plan.expr import Call, Expr, Lit, Type, Value, all_of, any_of, call, negated
 from metrics_api.plan.nodes import Plan
-from metrics_api.query.dimension import Clock, Dimension
+from metrics_api.query.dimension import COHORT, Clock, Dimension
 from metrics_api.query.limits import Limits
 from metrics_api.query.metric_query import (
     OPERATORS,
@@ -29,6 +29,7 @@ from metrics_api.query.metric_query import (
     Last,
     MetricQuery,
     NotOf,
+    Page,
     Written,
 )
 from metrics_api.results import Column
@@ -40,7 +41,7 @@ from metrics_api.semantic.expressions import (
     personal_refusal,
     property_value,
 )
-from metrics_api.semantic.model import Metric, Property, SemanticModel, fields_of, personal_of, types_of
+from metrics_api.semantic.model import Metric, Property, SemanticModel, Source, fields_of, personal_of, types_of
 
 if TYPE_CHECKING:
     from metrics_api.query.family import Family, Measure
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LONGEST_WINDOW = timedelta(days=3_660)
+MEMBERS, MEMBER_COUNT = "members", "member_count"
+"""The parts that tell the people behind a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,27 @@ class BoundQuery:
     compare: Compare | None = None
     ranked: tuple[tuple[str, Plan], ...] = ()
     """For each breakdown with a `top`: its greatest values, one column of them (set by the compiler)."""
+    cohort: Metric | None = None
+    """Only its people count, as of the end of the range."""
+    members: Page = field(default_factory=Page)
+    memberships: tuple[tuple[str, Plan], ...] = ()
+    """For each cohort of the question the people in it, one column `entity` (set by the compiler)."""
+
+    @property
+    def chosen(self) -> Mapping[str, str | int | date]:
+        """By what the members are chosen."""
+        return dict(self.members.of)
+
+    @property
+    def cohorts(self) -> tuple[Metric, ...]:
+        """All cohorts that the question names."""
+        named = tuple(self.model.cohorts[name] for one in self.by for name in one.cohorts)
+        return tuple(dict.fromkeys((self.cohort, *named) if self.cohort else named))
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """What is read: for the metric, and for the cohorts."""
+        return tuple(dict.fromkeys(source for one in (self.metric, *self.cohorts) for source in one.sources))
 
     @property
     def periods(self) -> tuple[Period, ...]:
@@ -120,9 +144,9 @@ class _Binder:
     ) -> None:
         self.query, self.model, self.limits = query, model, limits
         self.problems: list[Problem] = []
-        metric = model.metrics.get(query.metric)
+        metric = model.metrics.get(query.metric) or model.cohorts.get(query.metric)
         if metric is None:
-            fix = did_you_mean(query.metric, model.metrics, what="metrics")
+            fix = did_you_mean(query.metric, [*model.metrics, *model.cohorts], what="metrics and cohorts")
             raise QueryError(Problem(f"there is no metric `{query.metric}`", fix=fix, code=Code.UNKNOWN_NAME))
         self.metric = metric
         self.family = families[metric.type]
@@ -157,17 +181,19 @@ class _Binder:
             first=first,
             last=last,
             grain=grain,
-            by=self.breakdowns(),
+            by=(*self.breakdowns(), *self.by_cohorts()),
             where=self.filters(),
             measures=self.measures(),
             parts=self.parts(),
             within=self.window(),
             order=query.order,
-            limit=self.row_limit(),
+            limit=query.members.first if MEMBERS in query.parts else self.row_limit(),
             as_of=self.as_of,
             data_through=self.as_of,
             subtotals=query.subtotals and bool(query.by),
             compare=self.compared(),
+            cohort=self.cohort(query.cohort) if query.cohort is not None else None,
+            members=self.members(),
         )
         if not self.problems and not bound.periods:
             self.problem(f"{first} never happened in {calendar.timezone}: the zone skipped that date")
@@ -261,8 +287,63 @@ class _Binder:
                 self.problem(f"bins of `{name}`: {wrong}", "Give numbers that grow, such as 1, 5, 20.")
         return dict(self.query.bins)
 
+    def cohort(self, name: str) -> Metric | None:
+        """The cohort of that name, of whom this metric counts."""
+        found = self.model.cohorts.get(name)
+        if found is None:
+            fix = did_you_mean(name, self.model.cohorts, what="cohorts")
+            self.problem(f"there is no cohort `{name}`", fix, Code.UNKNOWN_NAME)
+        elif found.entity != self.metric.entity:
+            self.problem(f"the cohort `{name}` is one of {found.entity}s; this counts {self.metric.entity}s")
+        return found
+
+    def by_cohorts(self) -> tuple[Dimension, ...]:
+        names = tuple(dict.fromkeys(self.query.by_cohorts))
+        if len(names) > self.limits.cohorts:
+            self.problem(
+                f"{len(names)} cohorts to break down by; at most {self.limits.cohorts} are answered",
+                code=Code.LIMIT_EXCEEDED,
+            )
+        found = [one.name for name in names if (one := self.cohort(name)) is not None]
+        words = "The cohorts asked for, each by itself; people can be in several."
+        return (Dimension(COHORT, Type.STRING, description=words, cohorts=tuple(found)),) if found else ()
+
+    def members(self) -> Page:
+        """Whom to tell, and what of them; the defaults are the family's."""
+        page, asked = self.query.members, {MEMBERS, MEMBER_COUNT} & set(self.query.parts)
+        if not asked or self.family.members is None:
+            if page != Page() and not asked:
+                self.problem("people are chosen, and not asked for", f"Ask for the part `{MEMBERS}`.")
+            return page
+        if set(self.query.parts) - asked:
+            self.problem(f"`{MEMBERS}` beside other parts", "Ask for them by themselves.")
+        if self.query.by or self.query.by_cohorts or self.query.compare or self.query.order:
+            self.problem(f"the part `{MEMBERS}` is a list of people in order of their ids", "Leave `by` and `order`.")
+        if not 1 <= page.first <= self.limits.most_members:
+            self.problem(
+                f"{page.first:,} members; a page has 1 to {self.limits.most_members:,}", code=Code.LIMIT_EXCEEDED
+            )
+        choices = self.family.members.choices(self.metric)
+        for name, value in page.of:
+            if name not in choices:
+                fix = did_you_mean(name, choices, what="choices")
+                self.problem(f"members cannot be chosen by `{name}`", fix, Code.UNKNOWN_NAME)
+            elif wrong := _wrong_choice(name, value, choices[name]):
+                self.problems.append(Problem(f"{self.metric.name}: {wrong[0]}", fix=wrong[1], code=Code.QUERY_INVALID))
+        for name in page.attributes:
+            if name not in (known := self.attributes()):
+                refused = personal_refusal(name) if name in self.personal else None
+                fix = refused.fix if refused else did_you_mean(name, known, what="attributes")
+                told = refused.message if refused else f"there is no attribute `{name}` of {self.metric.entity}s"
+                self.problem(told, fix, Code.QUERY_INVALID if refused else Code.UNKNOWN_NAME)
+        return page
+
+    def attributes(self) -> list[str]:
+        """What may be told of a member."""
+        return [one.name for one in self.properties.values() if one.entity == self.metric.entity]
+
     def compared(self) -> Compare | None:
-        if self.query.compare is not None and self.family.shape != "series":
+        if self.query.compare is not None and not any(one.name == "value" for one in self.family.measures(self.metric)):
             self.problem(
                 f"a {self.metric.type} has no value to compare with an earlier one",
                 "Ask for both ranges by themselves.",
@@ -299,9 +380,10 @@ class _Binder:
 
     def parts(self) -> tuple[str, ...]:
         wanted = self.query.parts or self.family.parts[:1]
+        known = (*self.family.parts, *((MEMBERS, MEMBER_COUNT) if self.family.members else ()))
         for name in wanted:
-            if name not in self.family.parts:
-                fix = did_you_mean(name, self.family.parts, what="parts")
+            if name not in known:
+                fix = did_you_mean(name, known, what="parts")
                 self.problem(f"a {self.metric.type} metric has no part `{name}`", fix)
         return tuple(dict.fromkeys(wanted))
 
@@ -395,6 +477,9 @@ def _by_one_name(query: MetricQuery, fields: Mapping[str, Property]) -> MetricQu
 
 def answer_columns(query: BoundQuery, family: Family) -> dict[str, tuple[Column, ...]]:
     """The columns of each part of the answer: the family's, and those of a comparison."""
+    told = [part for part in query.parts if part in (MEMBERS, MEMBER_COUNT)]
+    if told:
+        return {part: _member_columns(query)[part] for part in told}
     found = dict(family.columns(query))
     if query.compare is None:
         return found
@@ -405,6 +490,28 @@ def answer_columns(query: BoundQuery, family: Family) -> dict[str, tuple[Column,
             change = Column("change", Type.NUMBER, nullable=True, description="Relative to `previous`.")
             found[part] = (*found[part], previous, change)
     return found
+
+
+def _member_columns(query: BoundQuery) -> dict[str, tuple[Column, ...]]:
+    known = fields_of(query.metric.sources)
+    attributes = (known[name] for name in query.members.attributes)
+    shown = (Column(one.name, one.type, nullable=True, description=one.description or "") for one in attributes)
+    return {
+        MEMBERS: (Column("id", Type.STRING, description="Who it is."), *shown),
+        MEMBER_COUNT: (Column("users", Type.INTEGER, description="How many they are."),),
+    }
+
+
+def _wrong_choice(name: str, value: object, choices: tuple[str, ...] | Type) -> tuple[str, str | None] | None:
+    """What is wrong with a choice of members, and the remedy."""
+    if isinstance(choices, tuple):
+        if value in choices:
+            return None
+        return f"there is no {name} `{value}`", did_you_mean(str(value), choices, what=f"values of `{name}`")
+    fits = {Type.DATE: date, Type.INTEGER: int}[choices]
+    if isinstance(value, fits) and not isinstance(value, bool):
+        return None
+    return f"`{name}` is {a(choices)}; `{value}` is not", None
 
 
 def _fitting(value: Value, of: Property) -> Lit:

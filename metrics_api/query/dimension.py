@@ -18,6 +18,10 @@ ALL = "(all)"
 """The label of a subtotal."""
 
 
+COHORT = "cohort"
+"""The breakdown by cohorts."""
+
+
 class Clock(StrEnum):
     """What the local time of an event says; a breakdown that every source offers."""
 
@@ -44,6 +48,8 @@ class Dimension:
     top: int | None = None
     """Only so many values by themselves, the rest as `(other)`."""
     description: str | None = None
+    cohorts: tuple[str, ...] = ()
+    """Of the breakdown `cohort`: each of these by itself, and `(none)` for people in none of them."""
 
 
 def bin_labels(edges: tuple[Decimal, ...]) -> tuple[str, ...]:

@@ -39,6 +39,31 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """A part of an answer: its rows have `keys`, then the breakdowns, then `columns`.
+
+    With `measured` the selected measures stand after these. A key `period` is the start of a bucket, and such rows
+    then say whether it is complete, if they are `flagged`.
+    """
+
+    keys: tuple[Column, ...]
+    columns: tuple[Column, ...]
+    description: str
+    measured: bool = False
+    flagged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The people behind a family's numbers: by what they can be chosen, and who they are."""
+
+    choices: Callable[[Metric], Mapping[str, tuple[str, ...] | Type]]
+    """What they are chosen by, with its values or else its type: `tier` of these words, `period` of dates."""
+    plan: Callable[[BoundQuery], Plan]
+    """One column `entity`, each once: those that `query.chosen` tells."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sharing:
     """How families that count alike answer several questions from one scan (RULES 35)."""
 
@@ -55,7 +80,8 @@ class Family:
     """A metric family. `definition` is what people write, `resolve` makes the family's spec of it, `plan` the rest."""
 
     definition: type[MetricDefinition]
-    shape: Literal["series", "funnel"]
+    shape: Literal["series", "funnel", "tables", "retention"]
+    """How GraphQL shows it: values over time, or a list of rows for each part."""
     parts: tuple[str, ...]
     """What can be answered; the first is the default."""
     resolve: Callable[[Any, Scope], Any]
@@ -76,12 +102,16 @@ class Family:
     """Whether `overall` is as of the last complete bucket instead of over the whole range."""
     usual_value: Type = Type.INTEGER
     """The type of `value` that goes without saying: any other is told in the names of GraphQL's types."""
-    tables: Mapping[str, tuple[Column, ...]] = field(default_factory=dict)
-    """The parts of a series beside `rows` and `overall`, with their own columns after `period` and the breakdowns."""
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    """Its parts as tables; of a series those beside `rows` and `overall`."""
+    members: Members | None = None
+    """Who is behind its numbers, for families that can tell."""
     is_complete: Callable[[BoundQuery, Period], bool] = lambda query, bucket: bucket.end <= query.data_through
     """Whether all the data that a bucket rests on is there."""
     ranked_by: str = "value"
-    """The measure by which the top groups are found."""
+    """The measure by which the top groups are found, of families that have an `overall`."""
+    ranking: Callable[[BoundQuery], tuple[Plan, str]] | None = None
+    """The groups of a question's one breakdown and the column they are ranked by, of families that have none."""
     check: Callable[[BoundQuery], None] = lambda query: None
     """Refuses (QueryError) what this family cannot answer."""
     inputs: Callable[[Any], Sequence[tuple[Path, str]]] = lambda definition: ()
@@ -92,3 +122,7 @@ class Family:
     @property
     def type(self) -> str:
         return self.definition.metric_type()
+
+    def is_flagged(self, part: str) -> bool:
+        """Whether a part's rows say of their bucket that it is complete."""
+        return self.tables[part].flagged if part in self.tables else part == "rows"

@@ -16,5 +16,9 @@ class Limits:
     top: int = 1_000
     """Values of a breakdown that stand by themselves."""
     bins: int = 100
+    cohorts: int = 10
+    """Cohorts to break down by."""
+    most_members: int = 10_000
+    """People of one page."""
     choices: int = 1_000
     """Values in one `in` filter."""

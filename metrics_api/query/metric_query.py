@@ -73,6 +73,20 @@ class Compare(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the people behind a number, in order of their ids.
+
+    `of` chooses them by what their family offers: `(("tier", "power"),)`. `after` is the id of the last one known.
+    """
+
+    of: tuple[tuple[str, str | int | date], ...] = ()
+    first: int = 50
+    after: str | None = None
+    attributes: tuple[str, ...] = ()
+    """What is told of them, by the names of answers (`user_plan`)."""
+
+
+@dataclass(frozen=True, slots=True)
 class MetricQuery:
     """One metric, asked. Empty fields take the project's and the family's defaults."""
 
@@ -98,3 +112,9 @@ class MetricQuery:
     subtotals: bool = False
     """Beside the groups, each breakdown's groups over all values of the breakdowns after it, as `(all)`."""
     compare: Compare | None = None
+    cohort: str | None = None
+    """Only people of this cohort, as of the end of the range."""
+    by_cohorts: tuple[str, ...] = ()
+    """A breakdown `cohort`: each of these by itself, though they may overlap, and `(none)` for those in none."""
+    members: Page = Page()
+    """What the part `members` tells; `member_count` is their number."""

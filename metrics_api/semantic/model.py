@@ -264,6 +264,8 @@ class SemanticModel:
     sources: Mapping[str, Source]
     events: Mapping[str, Event]
     metrics: Mapping[str, Metric]
+    cohorts: Mapping[str, Metric]
+    """Who belongs together, resolved as metrics of the family `cohort` are; no metric has the name of one."""
     as_of: datetime | None
     hash: str
     """Changes with any definition that could change an answer."""

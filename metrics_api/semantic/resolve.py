@@ -168,6 +168,7 @@ class _Resolver:
             sources=self.sources,
             events=self.events,
             metrics={name: self.metrics[name] for name in self.definitions.metrics},
+            cohorts={},
             as_of=project.as_of,
             hash=self.definitions.hash,
         )

@@ -20,6 +20,7 @@ from metrics_api.query.metric_query import (
     Last,
     MetricQuery,
     NotOf,
+    Page,
     TimeRange,
     Written,
 )
@@ -48,13 +49,20 @@ def ask(
     bins: Mapping[str, Sequence[float | Decimal]] | None = None,
     subtotals: bool = False,
     compare: str | Compare | None = None,
+    cohort: str | None = None,
+    by_cohorts: str | Sequence[str] = (),
+    members: Mapping[str, str | int | date] | None = None,
+    first: int | None = None,
+    after: str | None = None,
+    attributes: str | Sequence[str] = (),
 ) -> MetricQuery:
     """A question of loose words; raises QueryError with every word that cannot be read.
 
     `start` and `end` are inclusive local dates; `last` is a duration such as `30 days`. `where` is a short SQL
     condition or `{"platform": {"in": ["ios"]}}`; `order` names columns, `-value` for descending. `top` is a number for
     the first breakdown or `{"country": 5}`, `bins` `{"minutes": [1, 5, 20]}`, `compare` `previous_period` or
-    `previous_year`.
+    `previous_year`. `cohort` keeps only its people, `by_cohorts` tells several apart. `members` (`{"tier": "power"}`)
+    asks for the people behind a number: the `first` so many `after` an id, with their `attributes`.
     """
     problems: list[Problem] = []
 
@@ -67,7 +75,7 @@ def ask(
             problems.append(Problem(f"{name}: {error}", code=QueryError.code))
         return None
 
-    first, final = read("from", _date, start), read("to", _date, end)
+    begin, final = read("from", _date, start), read("to", _date, end)
     duration = read("last", _duration, last)
     if duration and (start or end):
         problems.append(Problem("a range is either `last` or `from` and `to`, not both", code=QueryError.code))
@@ -75,12 +83,12 @@ def ask(
         problems.append(Problem("`to` is given without `from`", fix="Give `from` as well.", code=QueryError.code))
     query = MetricQuery(
         metric=metric,
-        time=_range(first, final, duration, exclude_current=exclude_current),
+        time=_range(begin, final, duration, exclude_current=exclude_current),
         grain=read("grain", _grain, grain),
         by=_names(by),
         where=read("where", condition, where),
         measures=None if measures is None else _names(measures),
-        parts=_names(parts),
+        parts=_names(parts) or (() if members is None else ("members",)),
         within=read("within", _duration, within),
         order=tuple((name.removeprefix("-"), name.startswith("-")) for name in _names(order)),
         limit=limit,
@@ -90,6 +98,11 @@ def ask(
         bins=read("bins", _bins, bins) or (),
         subtotals=subtotals,
         compare=read("compare", _compare, compare),
+        cohort=cohort,
+        by_cohorts=_names(by_cohorts),
+        members=Page(
+            tuple((members or {}).items()), Page().first if first is None else first, after, _names(attributes)
+        ),
     )
     if problems:
         raise QueryError(problems)

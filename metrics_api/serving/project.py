@@ -187,13 +187,15 @@ class Project:
         truncated = any(part.num_rows > bound.limit for part in parts.values())
         parts = {name: part.slice(0, bound.limit) for name, part in parts.items()}
         rows = next(iter(parts.values()))
-        if "rows" in parts:
-            late = max(
-                (one.late_arrival.elapsed for one in bound.metric.sources if one.late_arrival), default=timedelta(0)
-            )
-            is_complete = partial(families()[bound.metric.type].is_complete, bound)
-            parts["rows"] = with_completeness(
-                parts["rows"], bound.periods, is_complete, data_through=bound.data_through, late=late
+        family = families()[bound.metric.type]
+        for name in [name for name in parts if family.is_flagged(name)]:
+            late = max((one.late_arrival.elapsed for one in bound.sources if one.late_arrival), default=timedelta(0))
+            parts[name] = with_completeness(
+                parts[name],
+                bound.periods,
+                partial(family.is_complete, bound),
+                data_through=bound.data_through,
+                late=late,
             )
         info = Info(
             metric=bound.metric.name,
@@ -213,9 +215,9 @@ class Project:
 
     def data_through(self, metric: str) -> datetime:
         """How far the data of a metric reaches, in naive UTC. Raises WarehouseError, and QueryError for no metric."""
-        found = self.model.metrics.get(metric)
+        found = self.model.metrics.get(metric) or self.model.cohorts.get(metric)
         if found is None:
-            fix = did_you_mean(metric, self.model.metrics, what="metrics")
+            fix = did_you_mean(metric, [*self.model.metrics, *self.model.cohorts], what="metrics and cohorts")
             raise QueryError(Problem(f"there is no metric `{metric}`", fix=fix, code=Code.UNKNOWN_NAME))
         as_of = self.model.as_of or self.clock()
         return min((self._data_through(source, as_of) for source in found.sources), default=as_of)
@@ -249,6 +251,7 @@ class Project:
             for one in bound.by
             if one.top is not None
         )
+        cohorts = tuple(f"Cohort `{one.name}`: as of the end of the range." for one in bound.cohorts)
         earlier: tuple[str, ...] = ()
         if bound.compare is not None:
             first, last = earlier_dates(bound)
@@ -257,6 +260,7 @@ class Project:
             zone,
             *excluded,
             *rest,
+            *cohorts,
             *earlier,
             *families()[bound.metric.type].conventions(bound.metric, bound.within),
         )
@@ -278,7 +282,7 @@ class Project:
         if as_of is not None and not 1900 <= as_of.year < 2200:  # Beyond, the local date may not exist.
             raise QueryError(f"as of {as_of.year:04}: the years 1900 to 2199 are answered")
         bound = bind(query, self.model, families(), now=now, limits=self.limits)
-        reached = min((self._data_through(source, bound.as_of) for source in bound.metric.sources), default=bound.as_of)
+        reached = min((self._data_through(source, bound.as_of) for source in bound.sources), default=bound.as_of)
         return bound.known_through(reached)
 
     def _statement(self, bound: BoundQuery) -> Statement:
@@ -289,7 +293,7 @@ class Project:
         try:
             return warehouse.run(sql).table
         except WarehouseError as error:
-            raise explain_failure(error, bound.metric.sources, warehouse, self._engine.dialect) from None
+            raise explain_failure(error, bound.sources, warehouse, self._engine.dialect) from None
 
     def _data_through(self, source: Source, as_of: datetime) -> datetime:
         """How far the source's data reaches, asked at most every few seconds."""

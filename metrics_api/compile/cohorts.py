@@ -1,0 +1,68 @@
+"""Cohorts in any question: who is in them is found once, and every family reads it like an attribute of people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from metrics_api.families import families
+from metrics_api.families.relations import is_member
+from metrics_api.periods import MICROSECOND
+from metrics_api.plan.expr import Col, all_of, any_of, negated, text
+from metrics_api.plan.nodes import Plan, Project, Union, output
+from metrics_api.query.bind import MEMBERS, BoundQuery
+from metrics_api.query.dimension import NONE
+from metrics_api.query.metric_query import Page
+from metrics_api.semantic.model import Metric
+
+PartsOf = Callable[[BoundQuery], Mapping[str, Plan]]
+
+
+def with_memberships(query: BoundQuery) -> BoundQuery:
+    """The question, knowing who is in its cohorts as of the end of its range (RULES 18)."""
+    if not query.cohorts:
+        return query
+    memberships = tuple((one.name, _people(query, one)) for one in query.cohorts)
+    where = query.where if query.cohort is None else all_of([query.where, is_member(query.cohort.name)])
+    return replace(query, memberships=memberships, where=where)
+
+
+def _people(query: BoundQuery, cohort: Metric) -> Plan:
+    """Who is in a cohort: one column `entity`, each once."""
+    end = min(query.calendar.span(query.first, query.last).end - MICROSECOND, query.data_through)
+    day = query.calendar.local_date(end)
+    asked = replace(
+        query, metric=cohort, first=day, last=day, by=(), where=None, measures=(), parts=(MEMBERS,), members=Page(),
+        cohort=None, compare=None, subtotals=False, finer=(), ranked=(),
+    )  # fmt: skip
+    family = families()[cohort.type]
+    assert family.members is not None
+    return family.members.plan(asked)
+
+
+def with_each_cohort(query: BoundQuery, parts_of: PartsOf) -> Mapping[str, Plan]:
+    """The parts of a question by several cohorts: those of each cohort, and of the people in none, side by side.
+
+    People can be in several, so no one column could tell them apart.
+    """
+    several = next((one for one in query.by if len(one.cohorts) > 1), None)
+    if several is None:
+        return parts_of(query)
+    rest = tuple(one for one in query.by if one is not several)
+    groups = [(name, is_member(name)) for name in several.cohorts]
+    groups.append((NONE, negated(any_of(is_in for _, is_in in groups))))
+    found: dict[str, list[Plan]] = {}
+    for label, is_in in groups:
+        alone = replace(query, by=rest, where=all_of([query.where, is_in]))
+        for part, plan in parts_of(alone).items():
+            found.setdefault(part, []).append(_labelled(plan, several.name, label, query))
+    return {part: Union(tuple(plans)) for part, plans in found.items()}
+
+
+def _labelled(plan: Plan, name: str, label: str, query: BoundQuery) -> Plan:
+    """The rows with the cohort's name after the other breakdowns, where the family would have put it."""
+    names = output(plan)
+    after = [one.name for one in query.by if one.name != name]
+    place = 1 + max((names.index(one) for one in after), default=-1)
+    columns = [(one, Col(one)) for one in names]
+    return Project(plan, (*columns[:place], (name, text(label)), *columns[place:]))
