@@ -73,8 +73,8 @@ def scan(
     for kind, name in people.items():
         rows = _resolved(rows, source, kind, name)
         rows = _described(rows, source.entities.get(kind), name, [one for one in attributes if one.entity == kind])
-    for name, people in cohorts:
-        rows = with_membership(rows, name, people, who=ENTITY)
+    for name, members in cohorts:
+        rows = with_membership(rows, name, members, who=ENTITY)
     return rows
 
 
