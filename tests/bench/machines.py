@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import sys
@@ -32,6 +33,8 @@ class Machine:
     fetch: Callable[[str], Any]
     cpu: Callable[[], float]
     by_hand: Path
+    peak: Callable[[str], int | None] = lambda sql: None
+    """The most memory that a statement's buffers took, in bytes, where the engine tells."""
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
         columns = [column.to_pylist() for column in self.fetch(sql).columns]
@@ -48,12 +51,21 @@ def on_duckdb(folder: Path) -> Machine:
         used = resource.getrusage(resource.RUSAGE_SELF)
         return used.ru_utime + used.ru_stime
 
+    def peak(sql: str) -> int:
+        profile = folder / "profile.json"
+        connection.execute(f"SET enable_profiling='json'; SET profiling_output='{profile}'")
+        connection.sql(sql).to_arrow_table()
+        connection.execute("SET enable_profiling='no_output'")
+        found: int = json.loads(profile.read_text("utf-8"))["system"]["peak_buffer_memory"]
+        return found
+
     return Machine(
         f"DuckDB {duckdb.__version__}, 2 threads",
         load_project(folder),
         lambda sql: connection.sql(sql).to_arrow_table(),
         cpu,
         HERE / "by_hand",
+        peak,
     )
 
 

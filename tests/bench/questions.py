@@ -21,6 +21,8 @@ class Question:
     events: str
     reads: str
     since: str = "2025-09-01 22:00:00"
+    grows: bool = False
+    """Whether it is measured over a tenth of the people as well."""
 
     @property
     def scan(self) -> str:

@@ -37,17 +37,20 @@ HERE = Path(__file__).parent
 ENGINE = os.environ.get("BENCH_ENGINE", "duckdb")
 USERS = int(os.environ.get("BENCH_USERS", "330000" if ENGINE == "duckdb" else "100000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
-FOLDER = Path(os.environ.get("BENCH_DIR", HERE.parents[1] / ".bench")) / str(USERS)
+DATA = Path(os.environ.get("BENCH_DIR", HERE.parents[1] / ".bench"))
 
 
-def prepared() -> Machine:
-    chosen = dataset("streaming")
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    if not (FOLDER / chosen.warehouse_file).exists():
-        print(f"building {USERS:,} users ...", flush=True)
-        chosen.build(FOLDER / chosen.warehouse_file, users=USERS, end=date(2025, 11, 30))
-        copy_definitions("streaming", FOLDER)
-    return MACHINES[ENGINE](FOLDER)
+def prepared(users: int) -> Path:
+    """A folder with the definitions as they are now, and a warehouse of so many people."""
+    chosen, folder = dataset("streaming"), DATA / str(users)
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.yml"):
+        old.unlink()
+    copy_definitions("streaming", folder)
+    if not (folder / chosen.warehouse_file).exists():
+        print(f"building {users:,} users ...", flush=True)
+        chosen.build(folder / chosen.warehouse_file, users=users, end=date(2025, 11, 30))
+    return folder
 
 
 def same(ours: Sequence[object], theirs: Sequence[object]) -> bool:
@@ -87,23 +90,63 @@ def bench_queries(machine: Machine, wanted: Sequence[str]) -> None:
     project = machine.project
     (events,) = machine.rows("SELECT COUNT(*) AS events FROM app_events")[0]
     reached = project.answer(ask("app_opens", **SEASON)).info.data_through
-    print(f"\n{events:,} events, {USERS:,} users; {machine.said}; CPU s, median of {ROUNDS}\n")
-    print(f"| {'query':<28} | ours | by hand | scan | ours / by hand | ours / scan |")
-    print(f"|{'-' * 30}|---|---|---|---|---|")
+    print(f"\n{events:,} events, {USERS:,} users; {machine.said}; CPU s, median of {ROUNDS}; MB beyond the scan's\n")
+    print(
+        f"| {'query':<32} | ours | by hand | naive | scan | ours / by hand | naive / ours | ours / scan "
+        "| MB ours | MB by hand | MB naive |"
+    )
+    print(f"|{'-' * 34}|---|---|---|---|---|---|---|---|---|---|")
     for question in QUESTIONS:
         if wanted and question.name not in wanted:
             continue
         file = machine.by_hand / f"{question.name}.sql"
         if not file.is_file():  # Not every engine has every statement by hand.
             continue
-        by_hand = file.read_text(encoding="utf-8").replace("$data_through", str(reached))
-        ours = checked(project, question, machine.rows(by_hand))
-        took = timed(machine, {"ours": ours, "hand": by_hand, "scan": question.scan})
-        print(
-            f"| {question.name:<28} | {took['ours']:.3f} | {took['hand']:.3f} | {took['scan']:.3f} "
-            f"| {took['ours'] / took['hand']:.2f} | {took['ours'] / took['scan']:.1f} |",
-            flush=True,
-        )
+        statements = {"hand": read(file, reached), "scan": question.scan}
+        naive = machine.by_hand / "naive" / file.name
+        if naive.is_file():
+            statements["naive"] = read(naive, reached)
+        by_hand = machine.rows(statements["hand"])
+        assert "naive" not in statements or alike(machine.rows(statements["naive"]), by_hand), question.name
+        statements["ours"] = checked(project, question, by_hand)
+        took = timed(machine, statements)
+        print(row(question.name, took, {name: machine.peak(sql) for name, sql in statements.items()}), flush=True)
+
+
+def read(file: Path, reached: object) -> str:
+    return file.read_text(encoding="utf-8").replace("$data_through", str(reached))
+
+
+def alike(some: Sequence[Sequence[object]], others: Sequence[Sequence[object]]) -> bool:
+    return len(some) == len(others) and all(same(*rows) for rows in zip(some, others, strict=True))
+
+
+def row(name: str, took: dict[str, float], peaks: dict[str, int | None]) -> str:
+    def mb(which: str) -> str:
+        most, scan = peaks.get(which), peaks["scan"]
+        return "" if most is None or scan is None else f"{max(most - scan, 0) / 1e6:.0f}"
+
+    naive, slower = (f"{took['naive']:.3f}", f"{took['naive'] / took['ours']:.1f}") if "naive" in took else ("", "")
+    return (
+        f"| {name:<32} | {took['ours']:.3f} | {took['hand']:.3f} | {naive} | {took['scan']:.3f} "
+        f"| {took['ours'] / took['hand']:.2f} | {slower} | {took['ours'] / took['scan']:.1f} "
+        f"| {mb('ours')} | {mb('hand')} | {mb('naive')} |"
+    )
+
+
+def bench_growth(machine: Machine, wanted: Sequence[str]) -> None:
+    """The same questions over a tenth of the people: what ten times the events cost."""
+    growing = [one for one in QUESTIONS if one.grows and (not wanted or one.name in wanted)]
+    if not growing:
+        return
+    smaller = MACHINES[ENGINE](prepared(USERS // 10))
+    print(f"\n| {'growth':<32} | a tenth, CPU s | whole, CPU s | times |\n|{'-' * 34}|---|---|---|")
+    for question in growing:
+        both = [
+            timed(one, {"ours": one.project.answer(ask(question.metric, **question.words)).info.sql})["ours"]
+            for one in (smaller, machine)
+        ]
+        print(f"| {question.name:<32} | {both[0]:.3f} | {both[1]:.3f} | {both[1] / both[0]:.1f} |", flush=True)
 
 
 def bench_boards(machine: Machine, wanted: Sequence[str]) -> None:
@@ -171,7 +214,7 @@ def _milliseconds(work: Callable[[], object]) -> float:
 
 
 def bench_cold_start() -> None:
-    command = [sys.executable, "-m", "metrics_api.cli", "validate", "--project", str(FOLDER)]
+    command = [sys.executable, "-m", "metrics_api.cli", "validate", "--project", str(DATA / str(USERS))]
     spent = []
     for _ in range(5):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -202,8 +245,9 @@ def bench_schema(count: int = 500) -> None:
 
 
 if __name__ == "__main__":
-    prepared_machine = prepared()
+    prepared_machine = MACHINES[ENGINE](prepared(USERS))
     bench_queries(prepared_machine, sys.argv[1:])
+    bench_growth(prepared_machine, sys.argv[1:])
     bench_boards(prepared_machine, sys.argv[1:])
     if not sys.argv[1:]:
         bench_compile(prepared_machine.project)
