@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -14,34 +14,25 @@ from typing import TYPE_CHECKING, TypeVar
 from metrics_api.definitions.bins import bins_problem
 from metrics_api.errors import Code, Problem, QueryError, did_you_mean
 from metrics_api.periods import DAY, MICROSECOND, Calendar, Duration, Grain, Period, Span, add_months, is_timezone
-from metrics_api.plan.expr import Call, Expr, Lit, Type, Value, all_of, any_of, call, negated
+from metrics_api.plan.expr import Expr, Type
 from metrics_api.plan.nodes import Plan
 from metrics_api.query.dimension import COHORT, Clock, Dimension
+from metrics_api.query.filters import Filters
 from metrics_api.query.limits import Limits
 from metrics_api.query.metric_query import (
-    OPERATORS,
-    AllOf,
-    AnyOf,
     Between,
     Compare,
-    Comparison,
-    Condition,
     Last,
     MetricQuery,
-    NotOf,
     Page,
-    Written,
 )
 from metrics_api.results import Column
 from metrics_api.semantic.expressions import (
     ConditionError,
     a,
-    compared,
-    parse_condition,
     personal_refusal,
-    property_value,
 )
-from metrics_api.semantic.model import Metric, Property, SemanticModel, Source, fields_of, personal_of, types_of
+from metrics_api.semantic.model import Metric, Property, SemanticModel, Source, fields_of, personal_of
 
 if TYPE_CHECKING:
     from metrics_api.query.family import Family, Measure
@@ -182,7 +173,7 @@ class _Binder:
             last=last,
             grain=grain,
             by=(*self.breakdowns(), *self.by_cohorts()),
-            where=self.filters(),
+            where=self.filter(),
             measures=self.measures(),
             parts=self.parts(),
             within=self.window(),
@@ -362,6 +353,16 @@ class _Binder:
         told = " and ".join(f"`{source}`{metric}" for source, metric in whose.items())
         return f"Only some of its sources have it: {told} {'does' if len(lacking) == 1 else 'do'} not."
 
+    def filter(self) -> Expr | None:
+        if self.query.where is None:
+            return None
+        reader = Filters(self.properties, self.personal, self.limits.choices, self.instead_of)
+        try:
+            return reader.expression(self.query.where)
+        except ConditionError as error:
+            self.problem(f"where: {error.message}", error.fix)
+            return None
+
     def measures(self) -> tuple[Measure, ...]:
         found = []
         for name in dict.fromkeys(self.family.default_measures if self.query.measures is None else self.query.measures):
@@ -407,61 +408,6 @@ class _Binder:
         for name, _ in bound.order:
             if name not in names:
                 self.problem(f"cannot order by `{name}`", did_you_mean(name, names, what="columns"))
-
-    # -- filters ------------------------------------------------------------------------------------------------------
-
-    def filters(self) -> Expr | None:
-        try:
-            return self.condition(self.query.where) if self.query.where is not None else None
-        except ConditionError as error:
-            self.problem(f"where: {error.message}", error.fix)
-            return None
-
-    def condition(self, condition: Condition) -> Expr:
-        match condition:
-            case Written(text):
-                return parse_condition(text, types_of(self.properties), self.personal)
-            case AllOf(conditions):
-                return all_of([self.condition(one) for one in conditions])
-            case AnyOf(conditions):
-                return any_of([self.condition(one) for one in conditions])
-            case NotOf(inner):
-                return negated(self.condition(inner))
-            case Comparison():
-                return self.comparison(condition)
-
-    def comparison(self, asked: Comparison) -> Expr:
-        found = self.properties.get(asked.property)
-        if asked.property in self.personal:
-            raise personal_refusal(asked.property)
-        if found is None:
-            fix = self.instead_of(asked.property, self.properties)
-            raise ConditionError(f"`{asked.property}` is not a declared property", fix)
-        if asked.op not in OPERATORS:
-            raise ConditionError(
-                f"there is no operator `{asked.op}`", did_you_mean(asked.op, OPERATORS, what="operators")
-            )
-        column = property_value(found.name, found.type)
-        if asked.op == "is_null":
-            missing = call("is_null", column)
-            return missing if asked.values != (False,) else call("not_", missing)
-        if len(asked.values) > self.limits.choices:
-            raise ConditionError(
-                f"`{found.name}`: {len(asked.values):,} choices; at most {self.limits.choices:,} are read"
-            )
-        values = [_fitting(value, found) for value in asked.values]
-        if asked.op in ("in", "not_in"):
-            if not values:
-                raise ConditionError(f"`{found.name}`: an empty list to choose from")
-            chosen = Call("in_", (column, *values))
-            return chosen if asked.op == "in" else negated(chosen)
-        if len(values) != 1:
-            raise ConditionError(f"`{found.name}`: `{asked.op}` compares with one value")
-        if asked.op == "ne":
-            return any_of([call("ne", column, values[0]), call("is_null", column)])
-        if asked.op == "like" and found.type is not Type.STRING:
-            raise ConditionError(f"`{found.name}` is {a(found.type)}; `like` compares strings")
-        return compared(asked.op, column, values[0])
 
 
 def _by_one_name(query: MetricQuery, fields: Mapping[str, Property]) -> MetricQuery:
@@ -512,30 +458,6 @@ def _wrong_choice(name: str, value: object, choices: tuple[str, ...] | Type) -> 
     if isinstance(value, fits) and not isinstance(value, bool):
         return None
     return f"`{name}` is {a(choices)}; `{value}` is not", None
-
-
-def _fitting(value: Value, of: Property) -> Lit:
-    """The value as a constant of the property's type; raises ConditionError when it is of another."""
-    fits: dict[Type, Callable[[Value], bool]] = {
-        Type.STRING: lambda one: isinstance(one, str),
-        Type.BOOLEAN: lambda one: isinstance(one, bool),
-        Type.DATE: lambda one: isinstance(one, date) and not isinstance(one, datetime),
-        Type.TIMESTAMP: lambda one: isinstance(one, datetime),
-    }
-    if of.type in (Type.DATE, Type.TIMESTAMP) and isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            raise ConditionError(
-                f"`{of.name}` is {a(of.type)}; `{value}` is not", "Write it as `2026-01-31`."
-            ) from None
-        value = moment.date() if of.type is Type.DATE else moment.replace(tzinfo=None)
-    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool) and value == value  # noqa: PLR0124
-    if not (is_number and abs(value) != float("inf") if of.type.is_numeric else fits[of.type](value)):  # type: ignore[arg-type]
-        shown = "null" if value is None else repr(value)
-        remedy = f"Use `is_null: {{{of.name}}}`." if value is None else f"Write {a(of.type)}."
-        raise ConditionError(f"`{of.name}` is {a(of.type)}; it cannot be compared with {shown}", remedy)
-    return Lit(value, of.type)
 
 
 def _last_units(calendar: Calendar, today: date, duration: Duration, *, exclude_current: bool) -> tuple[date, date]:
