@@ -28,6 +28,7 @@ from metrics_api.families.relations import (
     raw_label,
     with_others,
 )
+from metrics_api.families.series import table_columns
 from metrics_api.periods import Duration
 from metrics_api.plan.expr import (
     Agg,
@@ -47,7 +48,7 @@ from metrics_api.plan.expr import (
 )
 from metrics_api.plan.nodes import Aggregate, Filter, Journey, Named, Named_, Plan, Project, Union, keep, output
 from metrics_api.query.bind import BoundQuery
-from metrics_api.query.family import Family, Measure
+from metrics_api.query.family import Family, Measure, Table
 from metrics_api.results import Column
 from metrics_api.semantic.model import Metric, Selection
 from metrics_api.semantic.resolve import Scope
@@ -127,31 +128,35 @@ def measures(metric: Metric) -> tuple[Measure, ...]:
     return tuple(one for name in _OFFERED if (one := measure(metric, name)))
 
 
+_COUNTS = {
+    "entered": "People who reached the previous step; for the first, who entered.",
+    "converted": "People who reached this step within the window.",
+    "dropped": "People whose window closed before they reached it.",
+    "excluded": "People removed by an exclusion.",
+    "pending": "People who have not reached it and whose window is still open.",
+    "mature_entered": "Of those entered, people whose window has closed.",
+}
+_RATES = {
+    "rate": "Converted, of all who entered the funnel.",
+    "step_rate": "Converted, of those who reached the previous step.",
+    "mature_rate": "Converted, of all who entered; both only of people whose window has closed.",
+}
+STEPS = Table(
+    (
+        Column("step", Type.STRING, description="The step's name."),
+        Column("position", Type.INTEGER, description="1 for the entry."),
+    ),
+    (
+        *(Column(name, Type.INTEGER, description=words) for name, words in _COUNTS.items()),
+        *(Column(name, Type.NUMBER, nullable=True, description=words) for name, words in _RATES.items()),
+    ),
+    "A row for each group and step.",
+    measured=True,
+)
+
+
 def columns(query: BoundQuery) -> Mapping[str, tuple[Column, ...]]:
-    groups = tuple(Column(one.name, Type.STRING, description=one.description or "") for one in query.by)
-    counts = [
-        ("entered", "People who reached the previous step (for the first: who entered)."),
-        ("converted", "People who reached this step within the window."),
-        ("dropped", "People whose window closed before they reached it."),
-        ("excluded", "People removed by an exclusion."),
-        ("pending", "People who have not reached it and whose window is still open."),
-        ("mature_entered", "Of those entered, people whose window has closed."),
-    ]
-    rates = [
-        ("rate", "Converted, of all who entered the funnel."),
-        ("step_rate", "Converted, of those who reached the previous step."),
-        ("mature_rate", "Converted, of all who entered; both only of people whose window has closed."),
-    ]
-    return {
-        "steps": (
-            Column("step", Type.STRING, description="The step's name."),
-            Column("position", Type.INTEGER, description="1 for the entry."),
-            *groups,
-            *(Column(name, Type.INTEGER, description=words) for name, words in counts),
-            *(Column(name, Type.NUMBER, nullable=True, description=words) for name, words in rates),
-            *(Column(one.name, one.type, nullable=True, description=one.description) for one in query.measures),
-        )
-    }
+    return table_columns(query, FAMILY.tables)
 
 
 # -- plan -------------------------------------------------------------------------------------------------------------
@@ -315,6 +320,7 @@ FAMILY = Family(
     plan=plan,
     ranking=ranking,
     conventions=conventions,
+    tables={"steps": STEPS},
     example="""\
 activation:
   type: funnel

@@ -16,7 +16,8 @@ from metrics_api.definitions.loader import Definitions
 from metrics_api.definitions.sources import EventDefinition, SourceDefinition
 from metrics_api.families import families
 from metrics_api.graphql_schema.context import RequestContext
-from metrics_api.graphql_schema.layout import camel, sources_of
+from metrics_api.graphql_schema.layout import camel
+from metrics_api.graphql_schema.layouts import sources_of
 from metrics_api.graphql_schema.names import public_metrics
 from metrics_api.graphql_schema.object_types import resolved
 from metrics_api.periods import Weekday as CoreWeekday

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from types import GenericAlias
@@ -215,7 +216,7 @@ def _required(name: str, of: Any, description: str | None = None) -> StrawberryF
 
 def order_type(layout: Layout) -> Any:
     """A column to order by, and the direction."""
-    columns = _enum(layout.order_by_type, "The columns to order by.", [(name, "") for name in layout.sortable])
+    columns = _enum(layout.order_by_type, "The columns to order by.", [(name, "") for name in layout.main.sortable])
     fields = [
         _required("by", columns),
         StrawberryField(
@@ -228,6 +229,11 @@ def order_type(layout: Layout) -> Any:
     return _input(
         layout.order_type, fields, "An order of rows. A measure to order by is computed as if it were selected."
     )
+
+
+def words_type(name: str, description: str, words: Sequence[str]) -> Any:
+    """One of some words."""
+    return _enum(name, description, [(word, "") for word in words])
 
 
 def _enum(name: str, description: str, values: list[tuple[str, str]]) -> Any:
@@ -248,4 +254,5 @@ __all__ = [
     "listed",
     "order_type",
     "top_type",
+    "words_type",
 ]

@@ -6,23 +6,24 @@ and so the same GraphQL types. That keeps schemas of hundreds of metrics small, 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from hashlib import sha256
 from typing import TypeAlias
 
 from metrics_api.query.dimension import Clock
-from metrics_api.query.family import Family, Measure
-from metrics_api.semantic.model import Metric, Property, Source, fields_of
+from metrics_api.semantic.model import Property
 
 SMALL = "small"
 """The type of whole numbers that are always small: GraphQL's own Int."""
 PERIOD = "period"
 """The type of a bucket's label, beside the types of properties."""
 
-_STATISTIC = re.compile(r"(.+)_(average|median|min|max|p[1-9][0-9]?)")
-_STATISTICS = ("average", "median", "p25", "p75", "p90", "min", "max")
+RESULTS: Mapping[str, str] = {"series": "Series", "funnel": "Steps", "tables": "Tables", "retention": "Cohorts"}
+"""How the type of a metric's answer ends, by shape."""
+LONGEST_LIST = 40
+"""Characters of words that a type is named by."""
 
 
 def camel(name: str) -> str:
@@ -76,6 +77,12 @@ class Group:
     def column(self, cell: str) -> str:
         return f"{self.prefix}_{cell}"
 
+    def holds(self, column: str) -> bool:
+        """Whether a column of the core is one of these."""
+        prefix, cell = column[: len(self.prefix) + 1], column[len(self.prefix) + 1 :]
+        is_percentile = self.percentiles and cell[:1] == "p" and cell[1:].isdecimal()
+        return prefix == self.column("") and (is_percentile or any(one.column == cell for one in self.cells))
+
 
 Field: TypeAlias = Cell | Group
 
@@ -117,62 +124,134 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A further part of a series: rows that begin with the series' keys and breakdowns, then these cells."""
+    """One part of an answer: rows of keys, then breakdowns, what the part tells, measures, and flags."""
 
     part: str
-    cells: tuple[Cell, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """The answer of a metric: rows that begin with `keys`, then breakdowns, then measures, and end with `flags`."""
-
-    base: str
-    shape: str
-    sources: Sources
-    parts: tuple[str, ...]
+    row_type: str
+    description: str = field(compare=False)
     keys: tuple[Cell, ...]
     breakdowns: tuple[Cell, ...]
-    measures: tuple[Field, ...]
+    cells: tuple[Cell, ...] = ()
+    measures: tuple[Field, ...] = ()
     compared: tuple[Cell, ...] = ()
     flags: tuple[Cell, ...] = ()
-    tables: tuple[Table, ...] = ()
 
     @property
     def row(self) -> tuple[Field, ...]:
-        return (*self.keys, *self.breakdowns, *self.measures, *self.compared, *self.flags)
+        return (*self.plain, *self.measures, *self.compared, *self.flags)
 
     @property
-    def whole(self) -> tuple[Field, ...]:
-        """The whole range."""
-        return (*self.measures, *self.compared)
-
-    @property
-    def grouped(self) -> tuple[Field, ...]:
-        """The whole range, for one group."""
-        return (*self.breakdowns, *self.whole)
-
-    def row_of(self, table: Table) -> tuple[Field, ...]:
-        """A row of a further part."""
-        return (*self.keys, *self.breakdowns, *table.cells)
+    def plain(self) -> tuple[Cell, ...]:
+        """What is there whatever is selected, but for the breakdowns."""
+        return (*self.keys, *self.breakdowns, *self.cells)
 
     @property
     def sortable(self) -> tuple[str, ...]:
         """The columns that rows can be ordered by."""
-        named = (one.column for one in (*self.keys, *self.breakdowns, *self.compared))
-        return (*named, *measured_columns(self.measures))
+        return (*(one.column for one in (*self.plain, *self.compared)), *measured_columns(self.measures))
 
     def is_measure(self, column: str) -> bool:
         """Whether a column is there only because it was asked for."""
-        return not any(column == one.column for one in (*self.keys, *self.breakdowns, *self.compared, *self.flags))
+        return any(one.column == column if isinstance(one, Cell) else one.holds(column) for one in self.measures)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """By what members are chosen: one of the words, or else a value of a type."""
+
+    name: str
+    type: str
+    words: tuple[str, ...] = ()
+
+    @property
+    def type_name(self) -> str:
+        """The type of the words, which is the same for equal words.
+
+        >>> Choice("tier", "string", ("power", "core")).type_name
+        'PowerCoreTier'
+        """
+        listed = "".join(map(pascal, self.words))
+        if len(listed) > LONGEST_LIST:
+            mark = sha256(" ".join(self.words).encode()).hexdigest()[:6]
+            listed = f"{pascal(self.words[0])}To{pascal(self.words[-1])}{mark.capitalize()}"
+        return f"{listed}{pascal(self.name)}"
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """The people behind an answer: by what they are chosen, and what is known of them."""
+
+    entity: str
+    attributes: tuple[Cell, ...]
+    choices: tuple[Choice, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """What tells the types of answers apart that offer other choices."""
+        account = "" if self.entity == "user" else pascal(self.entity)
+        return account + "".join(one.type_name for one in self.choices if one.words)
+
+    @property
+    def attributes_type(self) -> str:
+        return f"{pascal(self.entity)}Attributes"
+
+    @property
+    def member_type(self) -> str:
+        return f"{pascal(self.entity)}Member"
+
+    @property
+    def edge_type(self) -> str:
+        return f"{pascal(self.entity)}MemberEdge"
+
+    @property
+    def members_type(self) -> str:
+        return f"{pascal(self.entity)}Members"
+
+
+@dataclass(frozen=True, slots=True)
+class Cohorts:
+    """The cohorts of an entity: which a question can name."""
+
+    entity: str
+    names: tuple[str, ...]
+
+    @property
+    def name_type(self) -> str:
+        return "CohortName" if self.entity == "user" else f"{pascal(self.entity)}CohortName"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The answer of a metric: a list of rows for each part, the first of them also as columns."""
+
+    base: str
+    shape: str
+    sources: Sources
+    tables: tuple[Table, ...]
+    has_overall: bool = False
+    has_window: bool = False
+    """Whether a question can say how long people have."""
+    has_top: bool = True
+    people: People | None = None
+    cohorts: Cohorts | None = None
+
+    @property
+    def main(self) -> Table:
+        return self.tables[0]
+
+    @property
+    def whole(self) -> tuple[Field, ...]:
+        """The whole range."""
+        return (*self.main.measures, *self.main.compared)
+
+    @property
+    def grouped(self) -> tuple[Field, ...]:
+        """The whole range, for one group."""
+        return (*self.main.breakdowns, *self.whole)
 
     @property
     def result_type(self) -> str:
-        return f"{self.base}{'Steps' if self.shape == 'funnel' else 'Series'}"
-
-    @property
-    def row_type(self) -> str:
-        return f"{self.base}{'Step' if self.shape == 'funnel' else 'Row'}"
+        return f"{self.base}{self.people.words if self.people else ''}{RESULTS[self.shape]}"
 
     @property
     def columns_type(self) -> str:
@@ -186,9 +265,6 @@ class Layout:
     def group_type(self) -> str:
         return f"{self.base}Group"
 
-    def table_type(self, table: Table) -> str:
-        return f"{self.base}{pascal(table.part)}"
-
     @property
     def order_type(self) -> str:
         return f"{self.base}Order"
@@ -198,117 +274,9 @@ class Layout:
         return f"{self.base}OrderBy"
 
 
-def measured_columns(fields: Sequence[Field]) -> Iterator[str]:
-    """The core's columns of fields, without percentiles that have no field of their own."""
-    for one in fields:
-        if isinstance(one, Cell):
-            yield one.column
-        else:
-            yield from (one.column(cell.column) for cell in one.cells)
-
-
-@lru_cache(maxsize=1_024)
-def sources_of(sources: tuple[Source, ...]) -> Sources:
-    """The sources of a metric, in order of name so that equal sets are one."""
-    ordered = sorted(sources, key=lambda one: one.name)
-    return Sources(tuple(one.name for one in ordered), tuple(fields_of(ordered).values()))
-
-
-def layout_of(metric: Metric, family: Family) -> Layout:
-    """The layout of a metric's answers."""
-    return series_layout(metric, family) if family.shape == "series" else funnel_layout(metric, family)
-
-
-def series_layout(metric: Metric, family: Family) -> Layout:
-    sources = sources_of(metric.sources)
-    offered = {one.name: one for one in family.measures(metric)}
-    kinds = [_kind(offered["value"], usual=family.usual_value)] if "value" in offered else []
-    kinds += [
-        f"{pascal(one.name)}{_kind(one, usual='number')}"
-        for one in offered.values()
-        if one.name not in ("value", "total", "users") and one.measured is not None and not _is_of_property(one)
-    ]
-    return Layout(
-        base=f"{sources.base}{pascal(metric.type)}{''.join(kinds)}",
-        shape="series",
-        sources=sources,
-        parts=family.parts,
-        keys=(Cell("period", "period", PERIOD, "The start of the bucket.", required=True),),
-        breakdowns=_breakdowns(sources),
-        measures=measure_fields(metric, family, sources),
-        compared=_compared(offered),
-        flags=(
-            Cell("complete", "complete", "boolean", "Whether the data reaches the bucket's end.", required=True),
-            Cell("provisional", "provisional", "boolean", "Whether late events may still change it.", required=True),
-        ),
-        tables=tuple(
-            Table(
-                part,
-                tuple(
-                    Cell(camel(one.name), one.name, str(one.type), one.description, required=not one.nullable)
-                    for one in table.columns
-                ),
-            )
-            for part, table in family.tables.items()
-        ),
-    )
-
-
-_FUNNEL_COUNTS = {
-    "entered": "People who reached the previous step; for the first, who entered.",
-    "converted": "People who reached this step within the window.",
-    "dropped": "People whose window closed before they reached it.",
-    "excluded": "People removed by an exclusion.",
-    "pending": "People who have not reached it and whose window is still open.",
-    "mature_entered": "Of those entered, people whose window has closed.",
-}
-_FUNNEL_RATES = {
-    "rate": "Converted, of all who entered the funnel.",
-    "step_rate": "Converted, of those who reached the previous step.",
-    "mature_rate": "Converted, of all who entered; both only of people whose window has closed.",
-}
-
-
-def funnel_layout(metric: Metric, family: Family) -> Layout:
-    sources = sources_of(metric.sources)
-    return Layout(
-        base=f"{sources.base}{pascal(metric.type)}",
-        shape="funnel",
-        sources=sources,
-        parts=family.parts,
-        keys=(
-            Cell("step", "step", "string", "The step's name.", required=True),
-            Cell("position", "position", SMALL, "1 for the entry.", required=True),
-        ),
-        breakdowns=_breakdowns(sources),
-        measures=measure_fields(metric, family, sources),
-        flags=(
-            *(Cell(camel(name), name, "integer", words, required=True) for name, words in _FUNNEL_COUNTS.items()),
-            *(Cell(camel(name), name, "number", words) for name, words in _FUNNEL_RATES.items()),
-        ),
-    )
-
-
-def _breakdowns(sources: Sources) -> tuple[Cell, ...]:
-    return tuple(
-        Cell(camel(name), name, "string", f"{words} Null unless `by` asks for it.".lstrip(), is_breakdown=True)
-        for name, words in sources.dimensions
-    )
-
-
-def _compared(offered: Mapping[str, Measure]) -> tuple[Cell, ...]:
-    if "value" not in offered:
-        return ()
-    return (
-        Cell("previous", "previous", str(offered["value"].type), "`value` then, if `compare` asks.", is_compared=True),
-        Cell(
-            "change",
-            "change",
-            "number",
-            "From `previous` to `value`, relative to it: 0.1 is a tenth more. Null while incomplete, and from 0.",
-            is_compared=True,
-        ),
-    )
+def cohort_type(layout: Layout) -> str:
+    """The rows of a retention that hold its cells."""
+    return f"{layout.base}Cohort"
 
 
 def described(one: Property, *more: str) -> str:
@@ -318,66 +286,10 @@ def described(one: Property, *more: str) -> str:
     return " ".join(part for part in (sentence, f"In {one.unit}." if one.unit else "", *more) if part)
 
 
-# -- measures ----------------------------------------------------------------------------------------------------------
-
-_OWN_MEASURES: Mapping[str, str] = {
-    "value": "The metric's value, by its own measure.",
-    "depth": "How much value the moments hold, by the metric's own measure.",
-}
-"""Measures that each metric defines for itself: the type's words hold for all of them."""
-
-_GROUPS: Mapping[str, str] = {
-    "per_user": "Statistics over people with at least one event.",
-    "seconds_from_entry": "Seconds from the entry to this step, over those who reached it.",
-    "seconds_from_previous": "Seconds from the previous step to this one, over those who reached it.",
-    "sum": "Sums of properties over the events.",
-    "average": "Averages of properties over the events.",
-    "min": "Least values of properties over the events.",
-    "max": "Greatest values of properties over the events.",
-}
-
-
-def measure_fields(metric: Metric, family: Family, sources: Sources) -> tuple[Field, ...]:
-    """A family's measures as fields: plain ones by themselves, statistics and aggregates of properties in groups."""
-    common = {one.name: one for one in sources.properties}
-    cells: dict[str, Cell] = {}
-    groups: dict[str, list[Cell]] = {}
-    statistics: set[str] = set()
-    for one in family.measures(metric):
-        if _is_of_property(one):
-            if one.measured in common:
-                of = common[one.measured]
-                groups.setdefault(one.of, []).append(Cell(camel(of.name), of.name, str(one.type), described(of)))
-        elif matched := _STATISTIC.fullmatch(one.name):
-            groups.setdefault(matched[1], [])
-            statistics.add(matched[1])
+def measured_columns(fields: Sequence[Field]) -> Iterator[str]:
+    """The core's columns of fields, without percentiles that have no field of their own."""
+    for one in fields:
+        if isinstance(one, Cell):
+            yield one.column
         else:
-            words = _OWN_MEASURES.get(one.name, one.description)
-            cells[one.name] = Cell(camel(one.name), one.name, str(one.type), words)
-    for prefix in statistics:
-        groups[prefix] = _statistics(metric, family, prefix)
-    grouped = [
-        Group(
-            name=camel(prefix),
-            prefix=prefix,
-            type_name=pascal(prefix) if prefix in statistics else f"{sources.base}{pascal(prefix)}",
-            cells=tuple(members),
-            description=_GROUPS.get(prefix, ""),
-            percentiles=prefix in statistics,
-        )
-        for prefix, members in groups.items()
-    ]
-    return (*cells.values(), *grouped)
-
-
-def _statistics(metric: Metric, family: Family, prefix: str) -> list[Cell]:
-    found = ((name, family.measure(metric, f"{prefix}_{name}")) for name in _STATISTICS)
-    return [Cell(name, name, str(one.type), one.description) for name, one in found if one is not None]
-
-
-def _is_of_property(one: Measure) -> bool:
-    return one.measured is not None and one.name == f"{one.of}_{one.measured}"
-
-
-def _kind(one: Measure, *, usual: str) -> str:
-    return "" if one.type == usual else pascal(str(one.type))
+            yield from (one.column(cell.column) for cell in one.cells)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeAlias
 
 from strawberry import UNSET
@@ -19,17 +21,30 @@ from metrics_api.graphql_schema.layout import Layout, camel
 from metrics_api.graphql_schema.object_types import ObjectTypes, not_constructed
 from metrics_api.graphql_schema.question import question
 from metrics_api.graphql_schema.selection import Document, Nodes
-from metrics_api.graphql_schema.shapes.funnel import answer_funnel, funnel_type
-from metrics_api.graphql_schema.shapes.series import answer_series, series_type
-from metrics_api.query.metric_query import MetricQuery
+from metrics_api.graphql_schema.shapes.asking import Answers, Wanted, answers_to
+from metrics_api.graphql_schema.shapes.lists import lists_type, shaped_lists, wanted_of_lists
+from metrics_api.graphql_schema.shapes.members import QUESTION
+from metrics_api.graphql_schema.shapes.retention import retention_type, shaped_retention, wanted_of_retention
 from metrics_api.semantic.model import Metric
 
-Answering: TypeAlias = Callable[[MetricQuery, Layout, Document, Nodes, RequestContext], Awaitable[Mapping[str, Any]]]
 
-_SHAPES: Mapping[str, tuple[Callable[[Layout, ObjectTypes], Any], Answering]] = {
-    "series": (series_type, answer_series),
-    "funnel": (funnel_type, answer_funnel),
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How answers of a shape look: their type, what of it is selected, and what its fields read."""
+
+    type_of: Callable[[Layout, ObjectTypes], Any]
+    wanted: Callable[[Document, Layout, Nodes], Wanted]
+    shaped: Callable[[Layout, Wanted, Answers], dict[str, Any]]
+
+
+_Argument: TypeAlias = tuple[str, str, Any, str]
+"""Its name in Python and in GraphQL, its type, and what it means."""
+_RANGES: Mapping[str, tuple[str, str]] = {
+    "funnel": ("When people entered.", "The size of a bucket of the trend; a day when absent."),
+    "retention": ("When people started.", "The size of a cohort's bucket; the metric's own when absent."),
 }
+_LISTS = _Shape(lists_type, wanted_of_lists, shaped_lists)
+_SHAPES: Mapping[str, _Shape] = {"retention": _Shape(retention_type, wanted_of_retention, shaped_retention)}
 
 
 class MetricField(StrawberryField):
@@ -37,7 +52,6 @@ class MetricField(StrawberryField):
 
     metric: str
     layout: Layout
-    answering: Answering
 
     @property
     def is_basic_field(self) -> bool:
@@ -53,7 +67,13 @@ class MetricField(StrawberryField):
         limits = context.limits
         asked = question(self.metric, self.layout, arguments, conditions=limits.conditions, nesting=limits.nesting)
         nodes = info._raw_info.field_nodes  # noqa: SLF001 - the nodes have no public door
-        return await self.answering(asked, self.layout, Document.of(info), nodes, context)
+        shape = _SHAPES.get(self.layout.shape, _LISTS)
+        wanted = shape.wanted(Document.of(info), self.layout, nodes)
+        answers = await answers_to(asked, self.layout, wanted, context)
+        shaped: dict[str, Any] = {}
+        if answers.info is not None:
+            shaped = await context.in_thread(partial(shape.shaped, self.layout, wanted, answers))
+        return {**shaped, QUESTION: asked}
 
 
 class MetricFields:
@@ -61,14 +81,15 @@ class MetricFields:
 
     def __init__(self) -> None:
         self.types = ObjectTypes()
-        self._shared: dict[str, tuple[StrawberryAnnotation, list[StrawberryArgument]]] = {}
+        self._shared: dict[Hashable, tuple[StrawberryAnnotation, list[StrawberryArgument]]] = {}
 
     def field(self, metric: Metric, layout: Layout) -> MetricField:
-        type_of, answering = _SHAPES[layout.shape]
-        if layout.base not in self._shared:
+        key = (layout.result_type, layout.cohorts)
+        if key not in self._shared:
+            type_of = _SHAPES.get(layout.shape, _LISTS).type_of
             result = StrawberryAnnotation(type_of(layout, self.types) | None, namespace={})
-            self._shared[layout.base] = (result, self._arguments(layout))
-        result, arguments = self._shared[layout.base]
+            self._shared[key] = (result, self._arguments(layout))
+        result, arguments = self._shared[key]
         made = MetricField(
             python_name=f"metric_{metric.name}",
             graphql_name=camel(metric.name),
@@ -77,48 +98,12 @@ class MetricFields:
             deprecation_reason=_deprecation(metric),
         )
         made.arguments = arguments
-        made.metric, made.layout, made.answering = metric.name, layout, answering
+        made.metric, made.layout = metric.name, layout
         not_constructed(made)
         return made
 
     def _arguments(self, layout: Layout) -> list[StrawberryArgument]:
-        is_funnel = layout.shape == "funnel"
-        range_ = "When people entered." if is_funnel else "The range."
-        asked: list[tuple[str, str, Any, str]] = [
-            ("time", "time", TimeInput, f"{range_} The project's usual one when absent."),
-        ]
-        if not is_funnel:
-            asked.append(("grain", "grain", Grain, "The size of a bucket; a day when absent."))
-        by = listed(self.types.dimension(layout.sources))
-        top, bins = listed(self.types.top(layout.sources)), listed(self.types.bins(layout.sources))
-        asked.append(("by", "by", by, "What to break down by."))
-        if layout.sources.properties:
-            asked.append(("where", "where", self.types.filter(layout.sources), "Which events count."))
-        asked += [
-            ("top", "top", top, "Only the greatest values of a breakdown by themselves."),
-            ("bins", "bins", bins, "Numbers to break down by, in bins instead of one by one."),
-            ("subtotals", "subtotals", bool, "Also each breakdown's groups over all those after it, as `(all)`."),
-        ]
-        if layout.compared:
-            asked.append(("compare", "compare", Compare, "Fills `previous` and `change`."))
-        if is_funnel:
-            asked.append(("within", "within", DurationInput, "The conversion window, instead of the defined one."))
-        asked += [
-            (
-                "order",
-                "order",
-                listed(self.types.order(layout)),
-                "By what to order rows; by time and group when absent.",
-            ),
-            ("limit", "limit", int, "The most rows to answer."),
-            (
-                "timezone",
-                "timezone",
-                str,
-                'Whose days are counted, such as "Europe/Berlin"; the project\'s when absent.',
-            ),
-            ("as_of", "asOf", datetime, "Answer as if it were then: no later event counts."),
-        ]
+        asked = (*self._range(layout), *self._people(layout), *self._groups(layout), *self._rows(layout))
         return [
             StrawberryArgument(
                 python_name=python_name,
@@ -129,6 +114,44 @@ class MetricFields:
             )
             for python_name, name, of, description in asked
         ]
+
+    def _range(self, layout: Layout) -> Iterator[_Argument]:
+        range_, bucket = _RANGES.get(layout.shape, ("The range.", "The size of a bucket; a day when absent."))
+        yield "time", "time", TimeInput, f"{range_} The project's usual one when absent."
+        if bucket and (layout.shape != "funnel" or len(layout.tables) > 1):
+            yield "grain", "grain", Grain, bucket
+
+    def _people(self, layout: Layout) -> Iterator[_Argument]:
+        if layout.sources.properties:
+            yield "where", "where", self.types.filter(layout.sources), "Which events count."
+        if layout.cohorts is not None:
+            names = self.types.cohort_names(layout.cohorts)
+            yield "cohort", "cohort", names, "Only its people, as of the end of the range."
+            words = "Each of these cohorts by itself, and the people in none of them; people can be in several."
+            yield "by_cohorts", "byCohorts", listed(names), words
+
+    def _groups(self, layout: Layout) -> Iterator[_Argument]:
+        sources = layout.sources
+        yield "by", "by", listed(self.types.dimension(sources)), "What to break down by."
+        if layout.has_top:
+            words = "Only the greatest values of a breakdown by themselves."
+            yield "top", "top", listed(self.types.top(sources)), words
+        yield (
+            "bins", "bins", listed(self.types.bins(sources)), "Numbers to break down by, in bins instead of one by one."
+        )  # fmt: skip
+        yield "subtotals", "subtotals", bool, "Also each breakdown's groups over all those after it, as `(all)`."
+
+    def _rows(self, layout: Layout) -> Iterator[_Argument]:
+        if layout.main.compared:
+            yield "compare", "compare", Compare, "Fills `previous` and `change`."
+        if layout.has_window:
+            yield "within", "within", DurationInput, "The conversion window, instead of the defined one."
+        order = listed(self.types.order(layout))
+        yield "order", "order", order, "By what to order rows; by time and group when absent."
+        yield "limit", "limit", int, "The most rows to answer."
+        zone = 'Whose days are counted, such as "Europe/Berlin"; the project\'s when absent.'
+        yield "timezone", "timezone", str, zone
+        yield "as_of", "asOf", datetime, "Answer as if it were then: no later event counts."
 
 
 def _description(metric: Metric) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from metrics_api.errors import Problem, SourceSpan
 from metrics_api.families import families
-from metrics_api.graphql_schema.layout import Group, Layout, Sources, Table, camel, layout_of, measured_columns
+from metrics_api.graphql_schema.layout import Group, Layout, Sources, Table, camel, cohort_type, measured_columns
+from metrics_api.graphql_schema.layouts import layout_of
 from metrics_api.semantic.model import Metric, Property, SemanticModel
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 FILTER_WORDS = ("and", "or", "not")
 """What combines the conditions of a filter."""
 
-# Types that every schema may have; a test compares this with what is built.
+# Types that every schema may have, then those of lists of people and of cohorts; a test compares this with what is
+# built.
 # fmt: off
 OWN_TYPES = frozenset((
     "Query", "Metrics", "AnswerInfo", "TimeInput", "BetweenInput", "LastInput", "DurationInput", "TimeUnit",
@@ -27,6 +29,11 @@ OWN_TYPES = frozenset((
     "CatalogProject", "CatalogColumn", "CatalogLineage", "CatalogEvent", "TableKind",
     "Compare", "MetricClass", "MetricFormat", "ValueType", "DependencyKind", "Weekday", "Date",
     "DateTime", "BigInt", "Decimal", "Period", "String", "Int", "Float", "Boolean", "ID", "Mutation", "Subscription",
+))
+PEOPLE_TYPES = frozenset((
+    "UserAttributes", "UserMember", "UserMemberEdge", "UserMembers", "AccountAttributes", "AccountMember",
+    "AccountMemberEdge", "AccountMembers", "PageInfo", "CohortName", "AccountCohortName", "Cohort", "AccountCohort",
+    "CohortSize",
 ))
 # fmt: on
 
@@ -53,20 +60,26 @@ def public_metrics(model: SemanticModel) -> list[Metric]:
 
 def first_series(model: SemanticModel) -> Metric | None:
     """The metric a newcomer is shown: a value moment, else whatever has a value over time."""
-    series = [one for one in public_metrics(model) if families()[one.type].shape == "series"]
+    series = [one for one in public_metrics(model) if _has_value(one)]
     return min(series, key=lambda one: one.type != "value_moment", default=None)
+
+
+def _has_value(metric: Metric) -> bool:
+    family = families()[metric.type]
+    return family.shape == "series" and any(one.name == "value" for one in family.measures(metric))
 
 
 def name_problems(model: SemanticModel, definitions: Definitions | None = None) -> tuple[Problem, ...]:
     """Every collision of names in the project's GraphQL schema. Without `definitions`, properties have no place."""
     metrics = public_metrics(model)
-    layouts = list(dict.fromkeys(layout_of(one, families()[one.type]) for one in metrics))
+    by_layout: dict[Layout, Metric] = {}
+    for metric in metrics:
+        by_layout.setdefault(layout_of(metric, model), metric)
     found = list(_clashes((camel(one.name), one.name, _Owner(f"metric `{one.name}`", one.where)) for one in metrics))
-    found += _clashes(_type_claims(metrics, layouts))
-    for layout in layouts:
-        found += _clashes(_field_claims(layout, definitions))
+    found += _clashes(_type_claims(by_layout))
+    for layout in by_layout:
         for table in layout.tables:
-            found += _clashes(_table_claims(layout, table, definitions))
+            found += _clashes(_field_claims(layout, table, definitions))
         found += _clashes(_filter_claims(layout.sources, definitions))
         found += _clashes(_order_claims(layout, definitions))
     return tuple(dict.fromkeys(found))
@@ -92,32 +105,26 @@ def _property(of: Property, sources: Sources, definitions: Definitions | None) -
     return _Owner(f"property `{of.name}` of source `{sources.names[0]}`", where)
 
 
-def _field_claims(layout: Layout, definitions: Definitions | None) -> Iterator[_Claim]:
-    own = _Owner(f"a field of every answer ({layout.row_type})")
-    for one in (*layout.keys, *layout.measures, *layout.compared, *layout.flags):
-        yield one.name, one, own
-    yield from _breakdown_claims(layout, own, definitions)
-
-
-def _table_claims(layout: Layout, table: Table, definitions: Definitions | None) -> Iterator[_Claim]:
-    own = _Owner(f"a field of every answer ({layout.table_type(table)})")
-    for one in (*layout.keys, *table.cells):
+def _field_claims(layout: Layout, table: Table, definitions: Definitions | None) -> Iterator[_Claim]:
+    own = _Owner(f"a field of every answer ({table.row_type})")
+    for one in (*table.keys, *table.cells, *table.measures, *table.compared, *table.flags):
         yield one.name, one, own
     yield from _breakdown_claims(layout, own, definitions)
 
 
 def _breakdown_claims(layout: Layout, own: _Owner, definitions: Definitions | None) -> Iterator[_Claim]:
     properties = {of.name: of for of in layout.sources.properties}
-    for cell in layout.breakdowns:
+    for cell in layout.main.breakdowns:
         of = properties.get(cell.column)
         yield cell.name, cell, _property(of, layout.sources, definitions) if of else own
 
 
 def _order_claims(layout: Layout, definitions: Definitions | None) -> Iterator[_Claim]:
-    own = _Owner(f"a column of every answer ({layout.row_type})")
-    for cell in (*layout.keys, *layout.compared):
+    main = layout.main
+    own = _Owner(f"a column of every answer ({main.row_type})")
+    for cell in (*main.keys, *main.cells, *main.compared):
         yield cell.column.upper(), "key", own
-    for column in measured_columns(layout.measures):
+    for column in measured_columns(main.measures):
         yield column.upper(), "measure", own
     for of in layout.sources.properties:
         yield of.name.upper(), "property", _property(of, layout.sources, definitions)
@@ -130,24 +137,29 @@ def _filter_claims(sources: Sources, definitions: Definitions | None) -> Iterato
         yield camel(of.name), of, _property(of, sources, definitions)
 
 
-def _type_claims(metrics: list[Metric], layouts: list[Layout]) -> Iterator[_Claim]:
-    for name in OWN_TYPES:
+def _type_claims(by_layout: Mapping[Layout, Metric]) -> Iterator[_Claim]:
+    for name in OWN_TYPES | PEOPLE_TYPES:
         yield name, name, _Owner("a type of every schema")
-    by_layout = {layout_of(one, families()[one.type]): one for one in reversed(metrics)}
-    for layout in layouts:
-        metric = by_layout[layout]
+    for layout, metric in by_layout.items():
         owner = _Owner(
             f"a type of metric `{metric.name}` over {' and '.join(f'`{one}`' for one in layout.sources.names)}",
             metric.where,
         )
         of_sources = layout.sources
         for name in (of_sources.dimension_type, of_sources.filter_type, of_sources.top_type, of_sources.bins_type):
-            yield name, (name, layout.sources), owner
-        own = (layout.result_type, layout.row_type, layout.columns_type, layout.overall_type, layout.group_type)
-        tables = (layout.table_type(one) for one in layout.tables)
-        for name in (*own, *tables, layout.order_type, layout.order_by_type):
-            yield name, (name, layout), owner
-        for group in layout.measures:
+            yield name, (name, of_sources), owner
+        yield layout.result_type, (layout.tables, layout.people), owner
+        own = (layout.columns_type, layout.overall_type, layout.group_type, layout.order_type, layout.order_by_type)
+        for name in own:
+            yield name, (name, layout.main), owner
+        for table in layout.tables:
+            yield table.row_type, table, owner
+        if layout.shape == "retention":
+            yield cohort_type(layout), (layout.main, "cohort"), owner
+        for group in layout.main.measures:
             if isinstance(group, Group):
                 yield group.type_name, group.cells, owner
                 yield f"{group.type_name}Columns", (group.cells, "columns"), owner
+        for choice in layout.people.choices if layout.people else ():
+            if choice.words:
+                yield choice.type_name, choice.words, owner

@@ -22,8 +22,9 @@ from metrics_api.graphql_schema.inputs import (
     listed,
     order_type,
     top_type,
+    words_type,
 )
-from metrics_api.graphql_schema.layout import PERIOD, SMALL, Cell, Field, Group, Layout, Sources
+from metrics_api.graphql_schema.layout import PERIOD, SMALL, Cell, Cohorts, Field, Group, Layout, Sources
 from metrics_api.graphql_schema.scalars import BigInt, Period
 from metrics_api.graphql_schema.selection import percentile
 
@@ -110,7 +111,10 @@ class ObjectTypes:
 
     def row(self, name: str, fields: Sequence[Field], description: str) -> Any:
         """An object with a value in each field."""
-        return self.once(name, lambda: create_type(name, [self._value(one) for one in fields], description=description))
+        return self.once(name, lambda: create_type(name, self.values(fields), description=description))
+
+    def values(self, fields: Sequence[Field]) -> list[StrawberryField]:
+        return [self._value(one) for one in fields]
 
     def columns(self, name: str, fields: Sequence[Field], description: str) -> Any:
         """An object with a list in each field."""
@@ -127,6 +131,10 @@ class ObjectTypes:
 
     def filter(self, sources: Sources) -> Any:
         return self.once(sources.filter_type, lambda: filter_type(sources))
+
+    def cohort_names(self, cohorts: Cohorts) -> Any:
+        words = f"A group of {cohorts.entity}s that the project defines."
+        return self.once(cohorts.name_type, lambda: words_type(cohorts.name_type, words, cohorts.names))
 
     def order(self, layout: Layout) -> Any:
         return self.once(layout.order_type, lambda: order_type(layout))

@@ -51,6 +51,8 @@ def question(
         bins=tuple((one.by.value, tuple(Decimal(str(edge)) for edge in one.edges)) for one in asked.get("bins", ())),
         subtotals=asked.get("subtotals", False),
         compare=CoreCompare(asked["compare"].value) if "compare" in asked else None,
+        cohort=asked["cohort"].value if "cohort" in asked else None,
+        by_cohorts=tuple(one.value for one in asked.get("by_cohorts", ())),
     )
 
 

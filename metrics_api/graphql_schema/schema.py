@@ -13,13 +13,12 @@ from strawberry.types.execution import ExecutionContext, ExecutionResult
 
 from metrics_api.definitions.loader import Definitions
 from metrics_api.errors import DefinitionError
-from metrics_api.families import families
 from metrics_api.graphql_schema import print_sdl
 from metrics_api.graphql_schema.catalog import Catalog
 from metrics_api.graphql_schema.context import RequestContext
 from metrics_api.graphql_schema.documents import Documents, KnownDocuments
 from metrics_api.graphql_schema.failures import told
-from metrics_api.graphql_schema.layout import layout_of
+from metrics_api.graphql_schema.layouts import layout_of
 from metrics_api.graphql_schema.metric_fields import MetricFields
 from metrics_api.graphql_schema.names import name_problems, public_metrics
 from metrics_api.graphql_schema.object_types import resolved
@@ -59,7 +58,7 @@ def build_schema(model: SemanticModel, definitions: Definitions | None = None) -
 
 def _query_type(model: SemanticModel) -> Any:
     fields = MetricFields()
-    each = [fields.field(one, layout_of(one, families()[one.type])) for one in public_metrics(model)]
+    each = [fields.field(one, layout_of(one, model)) for one in public_metrics(model)]
 
     @resolved(description="What there is to ask.")
     def catalog() -> Catalog:
