@@ -315,6 +315,7 @@ class _Binder:
                 f"{page.first:,} members; a page has 1 to {self.limits.most_members:,}", code=Code.LIMIT_EXCEEDED
             )
         choices = self.family.members.choices(self.metric)
+        page = replace(page, of=tuple((name, _as_meant(value, choices.get(name))) for name, value in page.of))
         for name, value in page.of:
             if name not in choices:
                 fix = did_you_mean(name, choices, what="choices")
@@ -446,6 +447,16 @@ def _member_columns(query: BoundQuery) -> dict[str, tuple[Column, ...]]:
         MEMBERS: (Column("id", Type.STRING, description="Who it is."), *shown),
         MEMBER_COUNT: (Column("users", Type.INTEGER, description="How many they are."),),
     }
+
+
+def _as_meant(value: str | int | date, choices: tuple[str, ...] | Type | None) -> str | int | date:
+    """A date or number that is written as a text, as such; else the value, for `_wrong_choice` to look at."""
+    if not isinstance(value, str) or choices not in (Type.DATE, Type.INTEGER):
+        return value
+    try:
+        return date.fromisoformat(value) if choices is Type.DATE else int(value)
+    except ValueError:
+        return value
 
 
 def _wrong_choice(name: str, value: object, choices: tuple[str, ...] | Type) -> tuple[str, str | None] | None:

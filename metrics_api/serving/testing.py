@@ -166,7 +166,7 @@ class _Preparing:
         except (TypeError, ValueError, AttributeError):
             self.problem("the query cannot be read", "query", fix="Write words and lists, as in `by: [country]`.")
             return None
-        query = replace(query, parts=(self.test.part or self.family.parts[0],))
+        query = replace(query, parts=(self.test.part or (query.parts or self.family.parts)[0],))
         time = self.range(query, examples)
         if time is None:
             return None
@@ -225,7 +225,7 @@ class _Preparing:
     def expectation(self, bound: BoundQuery) -> tuple[Expectation, Sequence[Cells]] | None:
         part = bound.parts[0]
         types = {one.name: one.type for one in answer_columns(bound, self.family)[part]}
-        if part == "rows":
+        if self.family.is_flagged(part):
             types |= dict.fromkeys(FLAGS, Type.BOOLEAN)
         try:
             expected = read_expectation(self.test, types)

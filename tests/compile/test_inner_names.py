@@ -32,7 +32,8 @@ def questions(model: SemanticModel) -> Iterator[BoundQuery]:
     for metric in model.metrics.values():
         family = families()[metric.type]
         for part in family.parts:
-            compare = "previous_year" if family.shape == "series" and part in ("rows", "overall") else None
+            has_value = any(one.name == "value" for one in family.measures(metric))
+            is_compared = has_value and family.shape == "series" and part in ("rows", "overall")
             asked = ask(
                 metric.name,
                 start="2026-01-01",
@@ -40,7 +41,7 @@ def questions(model: SemanticModel) -> Iterator[BoundQuery]:
                 by=BY,
                 top=2,
                 subtotals=True,
-                compare=compare,
+                compare="previous_year" if is_compared else None,
                 parts=part,
                 measures=[one.name for one in family.measures(metric)],
             )

@@ -48,6 +48,13 @@ WORDS = {
         {"parts": "rows,overall,histogram", "by": "country"},
         {"grain": "week", "parts": "histogram"},
     ),
+    "lifecycle": (
+        *OTHERS,
+        {"measures": "active"},
+        {"measures": "dormant,quick_ratio", "grain": "week", "order": "-quick_ratio"},
+        {"by": "user_plan,country", "subtotals": True, "top": 3},
+        {"parts": "members,member_count", "members": {"state": "resurrecting"}, "grain": "week"},
+    ),
     "funnel": (*OTHERS, {"measures": ""}, {"measures": "seconds_from_previous_p90"}),
 }
 

@@ -14,8 +14,8 @@ from metrics_api.periods import Grain
 from metrics_api.query.metric_query import Between, Compare, MetricQuery
 
 METRICS = [one.name for one in public_metrics(streaming()[0].model)]
-SERIES = [name for name in METRICS if families()[streaming()[0].model.metrics[name].type].shape == "series"]
-FUNNELS = [name for name in METRICS if name not in SERIES]
+EVERY_SERIES = [name for name in METRICS if families()[streaming()[0].model.metrics[name].type].shape == "series"]
+FUNNELS = [name for name in METRICS if name not in EVERY_SERIES]
 TIME = 'time: {between: {from: "2025-10-20", to: "2025-11-02"}}'
 
 
@@ -27,6 +27,9 @@ def layout(name: str) -> Layout:
 def field_of(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(word.title() for word in rest)
+
+
+SERIES = [name for name in EVERY_SERIES if layout(name).has_overall]
 
 
 def selection(fields: tuple[Field, ...]) -> str:
@@ -117,6 +120,45 @@ def test_every_column_of_every_series(metric: str) -> None:
     (overall,) = rows(core(metric, shape.whole, parts=("overall",), compare=Compare.PREVIOUS_PERIOD).parts["overall"])
     assert [flat(answer["overall"], shape.whole)] == close([overall])
     assert answer["info"] == {"rowCount": 56, "truncated": False}
+
+
+@pytest.mark.parametrize("metric", [name for name in EVERY_SERIES if name not in SERIES])
+def test_every_column_of_every_series_without_an_overall(metric: str) -> None:
+    shape = layout(metric)
+    assert not shape.main.compared and not shape.has_overall
+    every = selection(shape.main.row)
+    body = f"{field_of(metric)}({TIME}, by: [PLATFORM]) {{ rows {{ {every} }} columns {{ {every} }} }}"
+    answer = ask(f"{{ metrics {{ {body} }} }}").metrics[field_of(metric)]
+    expected = rows(core(metric, shape.main.row, by=("platform",)).parts["rows"])
+    unasked = {one.column: None for one in shape.main.breakdowns if one.column != "platform"}
+    assert [flat(row, shape.main.row) for row in answer["rows"]] == close([row | unasked for row in expected])
+    columns = flat(answer["columns"], shape.main.row)
+    assert {name: columns[name] for name in expected[0]} == {
+        name: [one[name] for one in expected] for name in expected[0]
+    }
+    assert len(expected) >= 14 * 3
+    buckets = ask(f"{{ metrics {{ {field_of(metric)}({TIME}) {{ rows {{ period complete }} info {{ sql }} }} }} }}")
+    assert len(buckets.metrics[field_of(metric)]["rows"]) == 14
+    for unknown in ("overall { active }", "overallBy { active }", "rows { value }"):
+        refused = ask(f"{{ metrics {{ {field_of(metric)} {{ {unknown} }} }} }}")
+        assert "Cannot query field" in refused.errors[0]["message"]
+
+
+def test_the_people_of_a_lifecycle() -> None:
+    states = {"NEW": "new", "DORMANT_STOCK": "dormant_stock", "RESURRECTING": "resurrecting"}
+    lists = " ".join(
+        f'{name}: members(state: {state}, period: "2025-10-22", first: 500) {{ nodes {{ id }} totalCount }}'
+        for state, name in states.items()
+    )
+    body = f"growth({TIME}, grain: WEEK) {{ rows {{ new dormantStock resurrecting }} {lists} }}"
+    answer = ask(f"{{ metrics {{ {body} }} }}").metrics["growth"]
+    for state, name in states.items():
+        expected = streaming()[0].query(
+            "growth", start="2025-10-20", end="2025-11-02", grain="week", first=500,
+            members={"state": state.lower(), "period": "2025-10-22"},
+        )  # fmt: skip
+        assert [one["id"] for one in answer[name]["nodes"]] == expected["id"].to_pylist()
+        assert answer[name]["totalCount"] == answer["rows"][0][field_of(name)] == expected.num_rows > 0
 
 
 @pytest.mark.parametrize("metric", [name for name in SERIES if layout(name).tables[1:]])

@@ -40,6 +40,7 @@ def test_metrics_and_what_is_known_of_them() -> None:
         "dependents": [
             "activation",
             "daily_actives",
+            "growth",
             "minutes_per_weekly_active",
             "monthly_actives",
             "share_rate",

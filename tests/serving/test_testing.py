@@ -66,15 +66,15 @@ def as_test(case: Case) -> dict[str, Any]:
     asked = dict(case.question)
     metric = asked.pop("metric")
     query = {{"start": "from", "end": "to"}.get(word, word): value for word, value in asked.items()}
-    query.pop("parts", None)
+    parts = query.pop("parts", "").split(",")
     events = re.sub(r"\bsequence=", "order_number=", case.setting["events"])
     has_id = "event_id" in case.setting.get("source", {})
     events = re.sub(r"\bid=", "event_id=", events) if has_id else re.sub(r"\bid=\S+", "", events)
     test = {"events": events, "query": query, "expect": case.expect, "data_through": case.setting["data_through"]}
     if "tables" in case.setting:  # The types of their columns are known from the definitions.
         test["tables"] = {name: re.sub(r":[A-Z]+", "", text) for name, text in case.setting["tables"].items()}
-    if "part" in case.setting:
-        test["part"] = case.setting["part"]
+    if part := case.setting.get("part") or parts[0]:
+        test["part"] = part
     written: Any = parse_yaml(PROJECT, "project.yml").data
     written["project"] |= case.setting.get("project", {})
     written["sources"]["events"] |= case.setting.get("source", {})

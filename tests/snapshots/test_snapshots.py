@@ -32,6 +32,7 @@ QUESTIONS = {
     "ratio": ask("share_rate", start="2026-03-23", end="2026-03-29", parts="rows,overall"),
     "derived": ask("minutes_per_weekly_active", start="2026-03-02", end="2026-03-29", grain="week", by="country"),
     "stickiness": ask("stickiness", start="2026-03-23", end="2026-03-29", grain="week", parts="rows,overall,histogram"),
+    "lifecycle": ask("growth", start="2026-03-02", end="2026-03-29", grain="week", by="country"),
     "funnel": ask("browse_to_watch", start="2026-03-23", end="2026-03-29", by="country"),
 }
 ENGINES = tuple(engines())
