@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from metrics_api.results import Answer, Info
 
 FLAGS = ("complete", "provisional")
+MEMBERS = "members"
 SAFE_INTEGER = 2**53 - 1
 WIDEST = 10_000
 
@@ -39,7 +41,7 @@ def write(answer: Answer, label: str, format_: Format, output: Path | None) -> N
     rows = next(iter(answer.parts.values()))
     if format_ is Format.TABLE:
         with _text(output) as file:
-            _write_table(rows, answer.info, label, file)
+            _write_table(rows, answer, label, file)
         return
     with _binary(output) as file:
         if format_ is Format.CSV:
@@ -168,7 +170,7 @@ class Shown:
     is_number: bool
 
 
-def _write_table(rows: pa.Table, info: Info, label: str, file: IO[str]) -> None:
+def _write_table(rows: pa.Table, answer: Answer, label: str, file: IO[str]) -> None:
     from rich.console import Console
 
     # Into a file or a pipe columns are as wide as they need to be, whatever the terminal is.
@@ -182,10 +184,11 @@ def _write_table(rows: pa.Table, info: Info, label: str, file: IO[str]) -> None:
     if is_terminal and _width(table, console) > console.width:
         # A few wide rows, such as a funnel's steps, read better as columns.
         table = min(table, _laid_out(_turned(columns)), key=lambda one: _width(one, console))
+    info = answer.info
     console.print(f"{label}, {info.first} to {info.last}\n", soft_wrap=True)
     console.print(table)
     console.print()
-    for line in footer(info, notes):
+    for line in footer(answer, notes):
         console.print(line, soft_wrap=not is_terminal)
 
 
@@ -256,12 +259,23 @@ def _cell(value: object, places: int) -> str:
             return text if text.isprintable() else ascii(text)[1:-1]
 
 
-def footer(info: Info, notes: list[str]) -> list[str]:
+def more(answer: Answer) -> str:
+    """How to see what was cut off."""
+    part, rows = next(iter(answer.parts.items()))
+    if part == MEMBERS:
+        moment = f"{answer.info.as_of:%Y-%m-%dT%H:%M:%S.%f}".rstrip("0").rstrip(".")
+        return f"there are more: ask with --after {shlex.quote(rows['id'][-1].as_py())} --as-of {moment}"
+    return f"cut at {answer.info.row_count:,} rows; ask for more with --limit"
+
+
+def footer(answer: Answer, notes: list[str]) -> list[str]:
     """How far the data reaches, what may still change, and how it was counted."""
     counted = {word: notes.count(word) for word in ("incomplete", "provisional")}
     states = [f"{count} of {len(notes)} rows {word}" for word, count in counted.items() if count]
+    info = answer.info
     through = f"Data through {info.data_through:%Y-%m-%d %H:%M} UTC"
     lines = ["; ".join([through, *states]) + "."]
     if info.truncated:
-        lines.append(f"Cut at {info.row_count:,} rows; ask for more with --limit.")
+        told = more(answer)
+        lines.append(f"{told[0].upper()}{told[1:]}.")
     return [*lines, *info.conventions]

@@ -35,8 +35,8 @@ _STATISTICS = ("average", "median", "p25", "p75", "p90", "min", "max")
 _BUCKETS = ("period", "start")
 """Keys that are labels of buckets."""
 _SMALL = ("position", "period_index")
-_MAIN_ROWS: Mapping[str, str] = {"series": "Row", "funnel": "Step", "retention": "Cell"}
-"""How the type of the first part's rows ends; that of any other part is called as the part."""
+_ROWS: Mapping[str, str] = {"rows": "Row", "steps": "Step", "cells": "Cell"}
+"""How the types of some parts' rows end; others are called as the part."""
 _FLAGS = (
     Cell("complete", "complete", "boolean", "Whether the data reaches the bucket's end.", required=True),
     Cell("provisional", "provisional", "boolean", "Whether late events may still change it.", required=True),
@@ -63,7 +63,7 @@ def layout_of(metric: Metric, model: SemanticModel) -> Layout:
         shape=family.shape,
         sources=sources,
         tables=tuple(_table(base, part, one, family, fields, breakdowns) for part, one in tables_of(family).items()),
-        has_overall="overall" in family.parts,
+        has_overall=family.shape == "series" and "overall" in family.parts,
         has_window=family.shape == "funnel",
         has_top=family.ranking is not None or "overall" in family.parts,
         people=people_of(metric, family),
@@ -72,9 +72,10 @@ def layout_of(metric: Metric, model: SemanticModel) -> Layout:
 
 
 def tables_of(family: Family) -> Mapping[str, CoreTable]:
-    """The parts that are lists of rows, the default one first."""
-    known = {**SERIES, **family.tables} if family.shape == "series" else family.tables
-    return {part: known[part] for part in family.parts if part != "overall"}
+    """The parts that are lists of rows, the default one first: of a series, all but `overall`."""
+    is_series = family.shape == "series"
+    known = {**SERIES, **family.tables} if is_series else family.tables
+    return {part: known[part] for part in family.parts if not (is_series and part == "overall")}
 
 
 def _table(
@@ -90,7 +91,7 @@ def _table(
     value = next((one for one in measures if one.name == "value" and isinstance(one, Cell)), None)
     return Table(
         part=part,
-        row_type=f"{base}{_MAIN_ROWS.get(family.shape, pascal(part)) if is_main else pascal(part)}",
+        row_type=f"{base}{_ROWS.get(part, pascal(part))}",
         description=table.description,
         keys=tuple(map(_cell, table.keys)),
         breakdowns=breakdowns,

@@ -60,7 +60,7 @@ class _MembersField(StrawberryField):
         context: RequestContext = info.context
         context.count_metric()
         given = {name: value for name, value in arguments.items() if value is not None and value is not UNSET}
-        chosen = ((one.name, given[PYTHON_NAME + one.name]) for one in self.people.choices)
+        chosen = ((one.name, given.get(PYTHON_NAME + one.name)) for one in self.people.choices)
         of = tuple((name, getattr(value, "value", value)) for name, value in chosen if value is not None)
         asked = _of_members(about, of)
         mark = mark_of(asked, context.project.model)
