@@ -57,7 +57,7 @@ def layout_of(metric: Metric, model: SemanticModel) -> Layout:
     offered = {one.name: one for one in family.measures(metric)}
     base = f"{sources.base}{pascal(metric.type)}{_kinds(offered, family)}"
     fields = measure_fields(metric, family, sources)
-    breakdowns = (*_breakdowns(sources), *((_COHORT,) if model.cohorts else ()))
+    breakdowns = (*_breakdowns(sources), *((BY_COHORTS,) if public_cohorts(model) else ()))
     return Layout(
         base=base,
         shape=family.shape,
@@ -71,11 +71,11 @@ def layout_of(metric: Metric, model: SemanticModel) -> Layout:
     )
 
 
-def tables_of(family: Family) -> Mapping[str, CoreTable]:
-    """The parts that are lists of rows, the default one first: of a series, all but `overall`."""
+def tables_of(family: Family, *, every: bool = False) -> Mapping[str, CoreTable]:
+    """The parts that are lists of rows, the default one first: of a series, all but `overall`, unless it is asked."""
     is_series = family.shape == "series"
     known = {**SERIES, **family.tables} if is_series else family.tables
-    return {part: known[part] for part in family.parts if not (is_series and part == "overall")}
+    return {part: known[part] for part in family.parts if every or not (is_series and part == "overall")}
 
 
 def _table(
@@ -125,8 +125,15 @@ def people_of(metric: Metric, family: Family) -> People | None:
 
 def cohorts_of(entity: str, model: SemanticModel) -> Cohorts | None:
     """The cohorts of an entity, if there are any."""
-    names = tuple(name for name, one in model.cohorts.items() if one.entity == entity)
-    return Cohorts(entity, names) if names else None
+    found = [one for one in public_cohorts(model) if one.entity == entity]
+    return (
+        Cohorts(entity, tuple((one.name, one.definition.description or one.label) for one in found)) if found else None
+    )
+
+
+def public_cohorts(model: SemanticModel) -> list[Metric]:
+    """The cohorts that are offered by themselves, in the order they are written."""
+    return [one for one in model.cohorts.values() if one.definition.visibility == "public"]
 
 
 def _kinds(offered: Mapping[str, Measure], family: Family) -> str:
@@ -147,7 +154,7 @@ def _breakdowns(sources: Sources) -> tuple[Cell, ...]:
     )
 
 
-_COHORT = Cell(COHORT, COHORT, "string", "The cohort. Null unless `byCohorts` asks for it.", is_breakdown=True)
+BY_COHORTS = Cell(COHORT, COHORT, "string", "The cohort. Null unless `byCohorts` asks for it.", is_breakdown=True)
 
 
 def _compared(value: Cell) -> tuple[Cell, ...]:

@@ -32,6 +32,15 @@ def read_choices(
     return tuple(read.items()), problems
 
 
+def wrong_choice(name: str, value: object, choices: tuple[str, ...] | Type) -> tuple[str, str | None] | None:
+    """What is wrong with a choice of members, and the remedy."""
+    try:
+        _read(name, value, choices)
+    except Unreadable as error:
+        return error.message, error.fix
+    return None
+
+
 def _read(name: str, value: object, choices: tuple[str, ...] | Type) -> str | int | date:
     """The value; raises Unreadable."""
     if isinstance(choices, tuple):
