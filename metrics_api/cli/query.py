@@ -45,7 +45,8 @@ def query(
     if format_ is Format.ARROW and output is None and sys.stdout.isatty():
         raise typer.BadParameter("Arrow is not for a terminal: pipe it, or give --output FILE", param_hint="--format")
     from metrics_api.cli.project_folder import open_project
-    from metrics_api.cli.written import more, write
+    from metrics_api.cli.tables import more
+    from metrics_api.cli.written import write
     from metrics_api.serving.asking import ask
 
     asked = ask(name, **words)
@@ -53,7 +54,7 @@ def query(
     try:
         answer = _answer(opened, asked)
         metric = opened.model.metrics.get(name) or opened.model.cohorts[name]
-        write(answer, metric.label, format_, output)
+        write(answer, metric, format_, output)
     finally:
         opened.close()
     if answer.info.truncated and format_ is not Format.TABLE:

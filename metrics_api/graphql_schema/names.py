@@ -150,8 +150,8 @@ def _type_claims(by_layout: Mapping[Layout, Metric]) -> Iterator[_Claim]:
         for name in (of_sources.dimension_type, of_sources.filter_type, of_sources.top_type, of_sources.bins_type):
             yield name, (name, of_sources), owner
         yield layout.result_type, (layout.tables, layout.people), owner
-        own = (layout.columns_type, layout.overall_type, layout.group_type, layout.order_type, layout.order_by_type)
-        for name in own:
+        of_whole = (layout.overall_type, layout.group_type) if layout.has_overall else ()
+        for name in (layout.columns_type, *of_whole, layout.order_type, layout.order_by_type):
             yield name, (name, layout.main), owner
         for table in layout.tables:
             yield table.row_type, table, owner

@@ -51,7 +51,7 @@ def _read(name: str, value: object, choices: tuple[str, ...] | Type) -> str | in
     try:
         found = read_value(value, str(choices)) if isinstance(value, str) else value
     except Unreadable as error:
-        raise Unreadable(f"{name}: {error.message}", error.fix) from None
+        raise Unreadable(f"`{name}` is {a(choices)}; `{value}` is not", error.fix) from None
     if isinstance(found, wanted) and not isinstance(found, bool | datetime):
         return found
     raise Unreadable(f"`{name}` is {a(choices)}; `{value}` is not")

@@ -52,7 +52,7 @@ def test_a_table_of_people(streaming: Path, invoke: Invoke) -> None:
     [
         (("--members", "habit=ofen"), 1, "monthly_actives: there is no habit `ofen`\n    Did you mean `often`?"),
         (("--members", "habit"), 2, "`habit`: write it as tier=power"),
-        (("--members", "day=x"), 1, "monthly_actives: day: `x` is not a date\n    Write it as `2026-01-31`."),
+        (("--members", "day=x"), 1, "monthly_actives: `day` is a date; `x` is not\n    Write it as `2026-01-31`."),
         (("--first", "3"), 1, "monthly_actives: people are chosen, and not asked for\n    Ask for the part `members`."),
         (("--part", "members", "--first", "0"), 1, "monthly_actives: 0 members; a page has 1 to 10,000"),
         (

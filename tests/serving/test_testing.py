@@ -598,7 +598,7 @@ def test_people_that_cannot_be_chosen(tmp_path: Path, monkeypatch: pytest.Monkey
     assert [(one.message.removeprefix("active.tests."), one.fix) for one in problems] == [
         ("a: there is no habit `ofen`", "Did you mean `often`?"),
         ("b: members cannot be chosen by `habbit`", "Did you mean `habit`?"),
-        ("c: day: `tomorrow` is not a date", "Write it as `2026-01-31`."),
+        ("c: `day` is a date; `tomorrow` is not", "Write it as `2026-01-31`."),
         ("d: `at_least` is an integer; `1.5` is not", None),
         ("e: there is no attribute `plam` of users", "Did you mean `plan`?"),
         ("f: people are chosen, and not asked for", "Ask for the part `members`."),
