@@ -44,7 +44,9 @@ class DuckDBDialect(Dialect):
         # The shift's own distance must have the same type.
         return exp.BitwiseLeftShift(this=one, expression=exp.Cast(this=n, to=_integer(int(width.name))))
 
-    def finite(self, a: Sql) -> Sql:
+    def finite(self, a: Sql, type_: Sql | None = None) -> Sql:
+        if type_ is not None:
+            return super().finite(a, type_)
         return exp.Case(ifs=[exp.If(this=function("ISFINITE", a), true=a.copy())])
 
     def json_text(self, column: Sql, path: Sql) -> Sql:

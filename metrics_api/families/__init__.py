@@ -9,7 +9,7 @@ from functools import cache
 
 from metrics_api.query.family import Family
 
-SHARED = ("combined", "counting", "relations", "series", "windows")
+SHARED = ("combined", "counting", "relations", "scores", "series", "tier_plans", "tiers", "windows")
 
 
 @cache

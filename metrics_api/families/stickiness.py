@@ -250,7 +250,7 @@ def _histogram(query: BoundQuery, active: Activity, windows: Sequence[Window]) -
     """For each bucket (and group that occurs) and number of days that its long window can hold, the people."""
     spec: Stickiness = query.metric.spec
     by = tuple(one.name for one in query.by)
-    found: Plan = active.within(windows, query.period_type, histogram=True)
+    found: Plan = active.by_number_of_days(windows, query.period_type)
     counted = Named("by_active_days", found if begun(query) else Filter(found, FALSE))
     keys = ("period", *by, "active_days")
     joined = Join(_numbers_of_days(query, counted), counted, "left", on=tuple((name, name) for name in keys))

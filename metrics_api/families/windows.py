@@ -10,7 +10,7 @@ from typing import TypeAlias
 from metrics_api.families.relations import AT, ENTITY, is_known, labels, local_date, may_repeat, occurrences
 from metrics_api.periods import MICROSECOND, Duration, Period
 from metrics_api.plan.expr import Agg, Case, Col, Expr, Lit, Type, all_of, call, integer
-from metrics_api.plan.nodes import ActiveDays, Aggregate, Filter, Named, Plan, Project, keep
+from metrics_api.plan.nodes import ActiveDays, Aggregate, DayWindow, Filter, Named, Plan, Project, Scores, keep
 from metrics_api.query.bind import BoundQuery
 from metrics_api.semantic.model import Selection
 from metrics_api.semantic.resolve import Scope
@@ -55,7 +55,7 @@ def has_history(query: BoundQuery, since: date) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """Who was active when: rows of (day, breakdowns, entity), `day` counted from `first`.
+    """Who was active when: rows of (day, breakdowns, entity), `day` counted from `first` to `last`.
 
     With `distinct` one row for each active day, else one for each event.
     """
@@ -63,13 +63,28 @@ class Activity:
     query: BoundQuery
     rows: Plan
     first: date
+    last: date
     distinct: bool
 
-    def within(self, windows: Sequence[Window], label_type: Type, *, histogram: bool = False) -> ActiveDays:
-        """The people active in each window: (period, breakdowns, users), as a histogram by `active_days` as well."""
-        counted = tuple((label, (start - self.first).days, (end - self.first).days) for label, start, end in windows)
+    def within(self, windows: Sequence[Window], label_type: Type) -> ActiveDays:
+        """The people active in each window: (period, breakdowns, users)."""
         by = tuple(one.name for one in self.query.by)
-        return ActiveDays(self.rows, by, counted, label_type, distinct=self.distinct, histogram=histogram)
+        return ActiveDays(self.rows, by, numbered(windows, self.first), label_type, distinct=self.distinct)
+
+    def by_number_of_days(self, windows: Sequence[Window], label_type: Type) -> Plan:
+        """The people of each window by their active days in it: (period, breakdowns, active_days, users)."""
+        assert self.distinct
+        by = tuple(one.name for one in self.query.by)
+        days = (self.last - self.first).days + 1
+        found = Scores(
+            self.rows, by, numbered(windows, self.first), days, "days", counted=Col("score"), label_type=label_type
+        )
+        return Project(found, (*keep("period", *by), ("active_days", Col("score")), *keep("users")))
+
+
+def numbered(windows: Sequence[Window], first: date) -> tuple[DayWindow, ...]:
+    """The windows with their days counted from a first one."""
+    return tuple((label, (start - first).days, (end - first).days) for label, start, end in windows)
 
 
 def activity(
@@ -94,4 +109,4 @@ def activity(
         rows = Named("active_days", Project(Filter(counted, call("ge", Col("events"), integer(at_least))), keys))
     elif distinct:
         rows = Named("active_days", Aggregate(rows, keys, ()))
-    return Activity(query, rows, first, distinct or at_least > 1)
+    return Activity(query, rows, first, last, distinct or at_least > 1)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from metrics_api.plan.expr import Agg, Call, Case, Col, Expr, Lit, Over, chosen_by
 from metrics_api.plan.nodes import (
     ActiveDays,
     Aggregate,
+    DayWindow,
     Filter,
     Join,
     Journey,
@@ -16,6 +17,7 @@ from metrics_api.plan.nodes import (
     Plan,
     Project,
     Scan,
+    Scores,
     Sort,
     Spine,
     Union,
@@ -73,13 +75,19 @@ def _line(plan: Plan) -> str:
         case Sort(by=by, limit=limit):
             ordered = ", ".join(f"{name} descending" if descending else name for name, descending in by)
             return f"in order of {ordered}" + (f", at most {limit}" if limit is not None else "")
-        case ActiveDays(windows=windows, histogram=histogram):
-            lengths = sorted({last - first + 1 for _, first, last in windows})
-            told = f"people active in {len(windows)} windows of {' or '.join(map(str, lengths))} days"
-            return f"{told}, by the number of their active days" if histogram else told
+        case ActiveDays(windows=windows):
+            return f"people active in {_windows(windows)}"
+        case Scores(windows=windows, of=of, counted=counted):
+            told = f"each person's {of}, in {_windows(windows)}"
+            return told if counted is None else f"{told}; people by {say(counted)}"
         case Journey(steps=steps, window_seconds=window):
             names = " -> ".join(name for name, _ in steps)
             return f"each person's best attempt at {names} within {window} seconds"
+
+
+def _windows(windows: Sequence[DayWindow]) -> str:
+    lengths = sorted({last - first + 1 for _, first, last in windows})
+    return f"{len(windows)} windows of {' or '.join(map(str, lengths))} days"
 
 
 def _columns(columns: Iterable[Named_]) -> str:

@@ -54,7 +54,7 @@ OPERATIONS: dict[str, str] = {
     "mod": "remainder",
     "neg": "minus",
     "abs": "size without sign",
-    "finite": "the number, or null if it is NaN or infinite",
+    "finite": "the number, or null if it is NaN or infinite; told `decimal` as one, null also beyond 10^20",
     # Text.
     "lower": "lower case",
     "to_text": "as a string, which is compared and ordered by code points, as are a constant and what it is beside",

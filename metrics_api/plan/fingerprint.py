@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 
 from metrics_api.plan.expr import Lit
-from metrics_api.plan.nodes import ActiveDays, Named, Plan, Scan, Spine
+from metrics_api.plan.nodes import ActiveDays, Named, Plan, Scan, Scores, Spine
 
 
 def fingerprint(plan: Plan) -> str:
@@ -32,7 +32,9 @@ def _feed(value: object, update: Callable[[bytes], object], named: dict[int, int
             part = getattr(value, field.name)
             if isinstance(value, Scan) and (field.name == "span" or part == field.default):
                 continue
-            if isinstance(value, ActiveDays) and field.name == "windows":
+            if isinstance(value, Scores) and field.name == "days":
+                continue
+            if isinstance(value, ActiveDays | Scores) and field.name == "windows":
                 part = max((last - first + 1 for _, first, last in value.windows), default=0)
             _feed(part, update, named)
         update(b")")

@@ -14,6 +14,8 @@ from metrics_api.periods import Span
 from metrics_api.plan.expr import Col, Expr, Type, Value
 
 Named_: TypeAlias = tuple[str, Expr]
+DayWindow: TypeAlias = tuple[date | datetime, int, int]
+"""A label, and the inclusive days as numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +128,39 @@ class ActiveDays:
 
     `input` has `day` (an integer, days since some first day), `entity` and the keys; with `distinct` one row for each
     of them. `windows` are (label, first day, last day), inclusive; their last days grow, and their first days never
-    fall. Columns: period, keys, users; no row for nobody. As a `histogram` the entities are told apart by the number of
-    their active days in the window: period, keys, active_days, users.
+    fall. Columns: period, keys, users; no row for nobody.
     """
 
     input: Plan
     keys: tuple[str, ...]
-    windows: tuple[tuple[date | datetime, int, int], ...]
+    windows: tuple[DayWindow, ...]
     label_type: Type = Type.DATE
     distinct: bool = False
-    histogram: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Logical: what each entity scores in each of many windows of days, or how many entities score how much.
+
+    `input` has `day` (an integer from 0 to below `days`), `entity`, the keys, and what the score is made `of`:
+
+    - `days`: the number of days; one row for each entity, keys and day,
+    - `values`: the number of different `value`s, which are never null,
+    - `flags`: the sum of the weights of those of `flags` that are 1 in any row; they are 0 or 1, and never all 0,
+    - `amounts`: the sum of `amount`, which is never null.
+
+    `windows` are as those of `ActiveDays`. Columns, for whoever has a row in the window: period, keys, entity, score;
+    with `counted`, an expression of `score`, the number of entities by its value: period, keys, score, users.
+    """
+
+    input: Plan
+    keys: tuple[str, ...]
+    windows: tuple[DayWindow, ...]
+    days: int
+    of: Literal["days", "values", "flags", "amounts"]
+    flags: tuple[tuple[str, int], ...] = ()
+    counted: Expr | None = None
+    label_type: Type = Type.DATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +184,9 @@ class Journey:
     labels: tuple[str, ...] = ()
 
 
-Plan: TypeAlias = Scan | Filter | Project | Aggregate | Join | Union | Spine | Named | Sort | ActiveDays | Journey
+Plan: TypeAlias = (
+    Scan | Filter | Project | Aggregate | Join | Union | Spine | Named | Sort | ActiveDays | Scores | Journey
+)
 
 
 def output(plan: Plan) -> tuple[str, ...]:
@@ -178,8 +205,10 @@ def output(plan: Plan) -> tuple[str, ...]:
             return (*output(left), *(name for name in output(right) if name not in shared))
         case Union(inputs):
             return output(inputs[0])
-        case ActiveDays(keys=keys, histogram=histogram):
-            return ("period", *keys, *(["active_days"] if histogram else []), "users")
+        case ActiveDays(keys=keys):
+            return ("period", *keys, "users")
+        case Scores(keys=keys, counted=counted):
+            return ("period", *keys, *(("entity", "score") if counted is None else ("score", "users")))
         case Journey(steps=steps, labels=labels):
             return ("entity", *(f"at_{k}" for k in range(1, len(steps) + 1)), *labels)
 

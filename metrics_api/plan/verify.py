@@ -16,6 +16,7 @@ from metrics_api.plan.nodes import (
     Plan,
     Project,
     Scan,
+    Scores,
     Sort,
     Spine,
     Union,
@@ -73,6 +74,8 @@ def _faults_of(node: Plan) -> Iterator[str]:
         case ActiveDays(input=source, keys=keys, windows=windows):
             yield from _unknown_names(["day", "entity", *keys], output(source))
             yield from _odd_windows(windows)
+        case Scores():
+            yield from _faults_of_scores(node)
         case Journey(input=source, steps=steps, labels=labels, tie=tie):
             yield from _unknown([condition for _, condition in steps], output(source))
             yield from _unknown_names(["entity", "at", *labels, *(["tie"] if tie else [])], output(source))
@@ -80,6 +83,15 @@ def _faults_of(node: Plan) -> Iterator[str]:
                 yield "has fewer than two steps"
         case _:
             pass
+
+
+def _faults_of_scores(node: Scores) -> Iterator[str]:
+    own = {"values": ["value"], "amounts": ["amount"], "flags": [name for name, _ in node.flags], "days": []}[node.of]
+    yield from _unknown_names(["day", "entity", *node.keys, *own], output(node.input))
+    yield from _unknown([] if node.counted is None else [node.counted], ["score"])
+    yield from _odd_windows(node.windows)
+    if node.windows and node.windows[-1][2] >= node.days:
+        yield f"has a window beyond its {node.days} days: {node.windows[-1]}"
 
 
 def _odd_windows(windows: Sequence[tuple[object, int, int]]) -> Iterator[str]:

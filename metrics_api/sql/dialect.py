@@ -212,11 +212,12 @@ class Dialect:
     def abs(self, a: Sql) -> Sql:
         return exp.Abs(this=a)
 
-    def finite(self, a: Sql) -> Sql:
+    def finite(self, a: Sql, type_: Sql | None = None) -> Sql:
         """NaN sorts above infinity or compares false, so a range test refuses both on every engine."""
-        largest = self.number_literal("1.7976931348623157e308")
+        is_decimal = type_ is not None and type_.name == Type.DECIMAL
+        largest = self.number_literal("1e20" if is_decimal else "1.7976931348623157e308")
         within = exp.Between(this=enclosed(a, _SUMS), low=exp.Neg(this=largest), high=largest.copy())
-        return exp.Case(ifs=[exp.If(this=within, true=a.copy())])
+        return exp.Case(ifs=[exp.If(this=within, true=self.cast(a.copy(), Type.DECIMAL) if is_decimal else a.copy())])
 
     # -- text ---------------------------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ from metrics_api.plan.nodes import (
     Plan,
     Project,
     Scan,
+    Scores,
     Sort,
     Spine,
     Union,
@@ -156,7 +157,7 @@ class _Lowering:
                 if limit is not None:
                     query.set("limit", exp.Limit(expression=exp.Literal.number(limit)))
                 return _Select(None, [], {name: self.bare(name) for name in names}, whole=query)
-            case ActiveDays() | Journey():
+            case ActiveDays() | Scores() | Journey():
                 raise AssertionError(f"{type(plan).__name__} reached lowering unexpanded")
             case _:
                 assert_never(plan)

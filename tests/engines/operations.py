@@ -406,6 +406,14 @@ of_each_row(
 of_each_row(
     "finite of decimals", "finite", [("a", Type.DECIMAL)], [(Decimal("1.5"),), (None,)], call("finite", A), lambda a: a
 )
+of_each_row(
+    "finite as a decimal",
+    "finite",
+    [("a", Type.NUMBER)],
+    [(0.1,), (-1.5,), (1234.5678,), (1e15,), (1e21,), (-1e21,), (math.nan,), (math.inf,), (-math.inf,), (None,)],
+    call("finite", A, text(Type.DECIMAL)),
+    lambda a: round(Decimal(a), 9) if a is not None and math.isfinite(a) and abs(a) < 1e20 else None,
+)
 
 # -- time -------------------------------------------------------------------------------------------------------------
 

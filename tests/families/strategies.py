@@ -1,9 +1,10 @@
-"""Have the compiler take one strategy of `ActiveDays`, whatever it would choose by itself."""
+"""Have the compiler take one strategy of `ActiveDays` or `Scores`, whatever it would choose by itself."""
 
 from __future__ import annotations
 
 from metrics_api.compile.passes import expand_operators
-from metrics_api.compile.strategies import Abilities, active_days
+from metrics_api.compile.strategies import Abilities, active_days, scores
+from metrics_api.plan.nodes import ActiveDays, Plan, Scores
 
 
 class Taking:
@@ -13,15 +14,21 @@ class Taking:
         self.name = name
 
     def __enter__(self) -> None:
-        self.original = active_days.expand_active_days
-        expand_operators.expand_active_days = self.expand
+        self.of_days, self.of_scores = active_days.expand_active_days, scores.expand_scores
+        expand_operators.expand_active_days = self.active_days
+        expand_operators.expand_scores = self.scores
 
     def __exit__(self, *_: object) -> None:
-        expand_operators.expand_active_days = self.original
+        expand_operators.expand_active_days = self.of_days
+        expand_operators.expand_scores = self.of_scores
 
-    def expand(self, node: active_days.ActiveDays, abilities: Abilities) -> active_days.Plan:
-        if self.name is None or node.histogram != (self.name in ("tally", "levels")):
-            return self.original(node, abilities)
-        if self.name == "bitmap" and 1 + node.windows[-1][2] > abilities.bitmap_days:
-            return self.original(node, abilities)
+    def active_days(self, node: ActiveDays, abilities: Abilities) -> Plan:
+        is_too_wide = self.name == "bitmap" and 1 + node.windows[-1][2] > abilities.bitmap_days
+        if self.name not in active_days.STRATEGIES or is_too_wide:
+            return self.of_days(node, abilities)
         return active_days.STRATEGIES[self.name](node)
+
+    def scores(self, node: Scores, abilities: Abilities) -> Plan:
+        if self.name not in scores.STRATEGIES:
+            return self.of_scores(node, abilities)
+        return scores.STRATEGIES[self.name](node)

@@ -5,17 +5,20 @@ from __future__ import annotations
 from metrics_api.compile.strategies import Abilities
 from metrics_api.compile.strategies.active_days import expand_active_days
 from metrics_api.compile.strategies.journey import expand_journey
-from metrics_api.plan.nodes import ActiveDays, Journey, Plan
+from metrics_api.compile.strategies.scores import expand_scores
+from metrics_api.plan.nodes import ActiveDays, Journey, Plan, Scores
 from metrics_api.plan.walk import rewrite
 
 
 def expand_operators(plan: Plan, abilities: Abilities) -> Plan:
-    """Every `ActiveDays` and `Journey` as relational nodes; all strategies of one operator give the same rows."""
+    """Every `ActiveDays`, `Scores` and `Journey` as relational nodes; all strategies of one operator give the same rows."""
 
     def rule(node: Plan) -> Plan:
         match node:
             case ActiveDays():
                 return expand_active_days(node, abilities)
+            case Scores():
+                return expand_scores(node, abilities)
             case Journey():
                 return expand_journey(node, abilities)
         return node

@@ -1,0 +1,163 @@
+"""`Scores`: what each entity scores in each window of days, or how many entities score how much.
+
+- `tally`: what happened beside each window that holds it, then added up. Cheapest for a few windows; of a single one
+  that holds everything the rows are added up as they are.
+- `levels`: what happens lifts its entity's score when windows begin to hold it, and lowers it when they no longer do. A
+  window's people by score are the running sum of arrivals at each score and departures from it: one pass over any
+  number of windows (SQL_SHAPES, family 4 and depth of family 5). A value or flag counts once however often it comes,
+  so it lifts the score for as long as any of its days is held.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from metrics_api.compile.strategies import Abilities
+from metrics_api.compile.strategies.day_windows import placed, summed, total, within
+from metrics_api.plan.expr import Agg, Case, Col, Expr, Lit, Over, Type, all_of, call, integer
+from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Named_, Plan, Project, Scores, Spine, Union, keep
+
+FEW = 16
+"""Windows up to which each one's days are added up by themselves: beyond, one ordered pass over all is cheaper."""
+
+
+def expand_scores(node: Scores, abilities: Abilities) -> Plan:
+    """The best strategy for these windows."""
+    return tally(node) if len(node.windows) <= FEW else levels(node)
+
+
+# -- window by window -------------------------------------------------------------------------------------------------
+
+
+def tally(node: Scores) -> Plan:
+    who = (*node.keys, "entity")
+    (label, first, last), *others = node.windows
+    if not others and (first, last) == (0, node.days - 1):
+        scored = _added_up(node, node.input, who)
+        window = ("period", Lit(label, node.label_type, role="window"))
+        people: Plan = Project(scored, (window, *keep(*who, "score")))
+    else:
+        people = _added_up(node, within(node.input, node.windows, node.label_type), ("period", *who))
+    return people if node.counted is None else _people_by(node.counted, node, Named("scores", people))
+
+
+def _added_up(node: Scores, rows: Plan, who: tuple[str, ...]) -> Plan:
+    """(who, score): the score of all rows of each."""
+    match node.of:
+        case "days":
+            return Aggregate(rows, keep(*who), (("score", Agg("count_rows")),))
+        case "values":
+            once = Named("different_values", Aggregate(rows, keep(*who, "value"), ()))
+            return Aggregate(once, keep(*who), (("score", Agg("count_rows")),))
+        case "amounts":
+            return Aggregate(rows, keep(*who), (("score", total("amount")),))
+        case "flags":
+            weighed = [_weighed(Agg("max", (Col(name),)), weight) for name, weight in node.flags]
+            return Aggregate(rows, keep(*who), (("score", reduce(lambda a, b: call("add", a, b), weighed)),))
+
+
+def _weighed(flag: Expr, weight: int) -> Expr:
+    return flag if weight == 1 else call("mul", flag, integer(weight))
+
+
+def _people_by(counted: Expr, node: Scores, people: Plan) -> Plan:
+    keys = keep("period", *node.keys)
+    shown = Project(people, (*keys, ("score", counted)))
+    return Aggregate(shown, (*keys, *keep("score")), (("users", Agg("count_rows")),))
+
+
+# -- all windows in one pass ------------------------------------------------------------------------------------------
+
+
+def levels(node: Scores) -> Plan:
+    who = (*node.keys, "entity")
+    pieces, numbered = _pieces(node, who)
+    changed = Named("changed", _changed(node, pieces, who))
+    if node.counted is None or (node.of == "amounts" and node.counted == Col("score")):
+        # Scores that hardly two people share: there is nothing to be gained by looking at them together.
+        people = _at_each_window(node, changed, numbered, who)
+        return people if node.counted is None else _people_by(node.counted, node, people)
+    reached = Named("reached", Project(changed, (*keep(*node.keys, "at", "lift"), *_after(node, who))))
+    return summed(numbered, _moves(node, reached, node.counted), (*node.keys, "score"))
+
+
+def _pieces(node: Scores, who: tuple[str, ...]) -> tuple[Plan, Spine]:
+    """(who, opens, closes, weight): what lifts a score between two windows' numbers; and these numbers."""
+    if node.of in ("days", "amounts"):
+        weight = integer(1) if node.of == "days" else Col("amount")
+        kept = (*keep(*who, "day"), ("weight", weight))
+        opened, numbered = placed(Project(node.input, kept), node.windows, node.label_type)
+        return Named("placed_days", Project(opened, keep(*who, "weight", "opens", "closes"))), numbered
+    days = node.input if node.of == "values" else _each_flag(node, who)
+    weighed = keep("weight") if node.of == "flags" else (("weight", integer(1)),)
+    opened, numbered = placed(Project(days, (*keep(*who, "value", "day"), *weighed)), node.windows, node.label_type)
+    following = Over("lead", (Col("opens"),), tuple(Col(name) for name in (*who, "value")), (Col("day"),))
+    spells = Project(opened, (*keep(*who, "weight", "opens", "closes"), ("next_opens", following)))
+    closing = Case(((call("lt", Col("next_opens"), Col("closes")), Col("next_opens")),), Col("closes"))
+    return Named(
+        "spells", Project(Named("held", spells), (*keep(*who, "weight", "opens"), ("closes", closing)))
+    ), numbered
+
+
+def _each_flag(node: Scores, who: tuple[str, ...]) -> Plan:
+    """A row for each flag that is set, with its number as the `value`."""
+    typed = (("value", Type.INTEGER), ("weight", Type.INTEGER))
+    flags = Spine(typed, tuple((number, weight) for number, (_, weight) in enumerate(node.flags)))
+    is_set = Case(tuple((call("eq", Col("value"), integer(k)), Col(name)) for k, (name, _) in enumerate(node.flags)))
+    each = Join(node.input, flags, "inner", where=call("eq", is_set, integer(1)))
+    return Named("each_flag", Project(each, keep(*who, "day", "value", "weight")))
+
+
+def _changed(node: Scores, pieces: Plan, who: tuple[str, ...]) -> Plan:
+    """(who, at, lift): by how much the score changes at a window's number. Of amounts, which may add up to nothing or
+    less, also `rows_lift`: how many more of them there are."""
+    added: tuple[Named_, ...] = (*keep(*who), ("at", Col("opens")), ("lift", Col("weight")))
+    taken: tuple[Named_, ...] = (*keep(*who), ("at", Col("closes")), ("lift", call("sub", integer(0), Col("weight"))))
+    lifts: tuple[Named_, ...] = (("lift", total("lift")),)
+    if node.of == "amounts":
+        added, taken = (*added, ("rows_lift", integer(1))), (*taken, ("rows_lift", integer(-1)))
+        lifts = (*lifts, ("rows_lift", total("rows_lift")))
+    return Aggregate(Union((Project(pieces, added), Project(pieces, taken))), keep(*who, "at"), lifts)
+
+
+def _after(node: Scores, who: tuple[str, ...]) -> tuple[Named_, ...]:
+    """The score after each change, and of amounts how many there are, before and after."""
+    people, at = tuple(Col(name) for name in who), (Col("at"),)
+    score = Over("sum", (Col("lift"),), people, at, including_current=True)
+    if node.of != "amounts":
+        return (("score_after", score),)
+    rows = Over("sum", (Col("rows_lift"),), people, at, including_current=True)
+    return (("score_after", score), *keep("rows_lift"), ("rows_after", rows))
+
+
+def _moves(node: Scores, reached: Plan, counted: Expr) -> Plan:
+    """(keys, at, score, change): how many more people have this score from a window's number on."""
+    before = call("sub", Col("score_after"), Col("lift"))
+    if node.of == "amounts":
+        there, was_there = Col("rows_after"), call("sub", Col("rows_after"), Col("rows_lift"))
+    else:
+        there, was_there = Col("score_after"), before
+    keys = keep(*node.keys, "at")
+    zero = integer(0)
+    arrived = Project(
+        Filter(reached, call("gt", there, zero)), (*keys, ("score", Col("score_after")), ("change", integer(1)))
+    )
+    left = Project(Filter(reached, call("gt", was_there, zero)), (*keys, ("score", before), ("change", integer(-1))))
+    by_value = Project(Union((arrived, left)), (*keys, ("score", counted), *keep("change")))
+    moves = Aggregate(by_value, keep(*node.keys, "at", "score"), (("change", total("change")),))
+    return Filter(moves, call("ne", Col("change"), zero))
+
+
+def _at_each_window(node: Scores, changed: Plan, numbered: Spine, who: tuple[str, ...]) -> Plan:
+    """(period, keys, entity, score): each score beside the windows from its change until the next one."""
+    until = Over("lead", (Col("at"),), tuple(Col(name) for name in who), (Col("at"),))
+    stretches = Named("stretches", Project(changed, (*keep(*who, "at"), ("until", until), *_after(node, who))))
+    there = Col("rows_after") if node.of == "amounts" else Col("score_after")
+    active = Filter(stretches, call("gt", there, integer(0)))
+    number = Col("number")
+    holds = all_of([call("ge", number, Col("at")), call("lt", number, Col("until"))])
+    matched = Join(numbered, active, "inner", where=holds)
+    return Project(matched, (*keep("period", *who), ("score", Col("score_after"))))
+
+
+STRATEGIES = {"tally": tally, "levels": levels}

@@ -1,0 +1,168 @@
+"""What people score in windows of local days: active days, features touched, or amounts. Shared by the tiers, and by
+whoever else asks how often or how much somebody did something within a window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+from metrics_api.families.relations import AT, ENTITY, is_known, labels, local_date, may_repeat, occurrences
+from metrics_api.families.windows import Window, activity, numbered
+from metrics_api.plan.expr import Agg, Case, Col, Expr, Lit, Type, all_of, call, integer, text
+from metrics_api.plan.nodes import Aggregate, Filter, Named, Named_, Plan, Project, Scores, keep, output
+from metrics_api.query.bind import BoundQuery
+from metrics_api.semantic.model import Property, Selection
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveDayCount:
+    """Different local days with at least so many of the events."""
+
+    selection: Selection
+    at_least: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureCount:
+    """Different features touched: each its weight, so that weights of 1, 2, 4 tell which they were."""
+
+    features: tuple[tuple[str, Selection], ...]
+    weights: tuple[int, ...]
+
+    @property
+    def selection(self) -> Selection:
+        """The events of any of them."""
+        first = self.features[0][1]
+        every = dict.fromkeys(one for _, each in self.features for one in each.alternatives)
+        return replace(first, alternatives=tuple(every))
+
+
+@dataclass(frozen=True, slots=True)
+class ValueCount:
+    """Different values of a property of the events."""
+
+    selection: Selection
+    property: Property
+
+
+@dataclass(frozen=True, slots=True)
+class AmountSum:
+    """The number of the events, or the sum of a numeric property of theirs."""
+
+    selection: Selection
+    property: Property | None = None
+
+
+Score: TypeAlias = ActiveDayCount | FeatureCount | ValueCount | AmountSum
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What was done between two local days, as rows that `Scores` adds up: (day, entity, breakdowns, further keys ...)."""
+
+    score: Score
+    rows: Plan
+    keys: tuple[str, ...]
+    first: date
+    last: date
+
+    def of_people(self, windows: Sequence[Window], label_type: Type) -> Scores:
+        """What each person scores in each window: (period, keys, entity, score), for those with any such event in it."""
+        return self._scores(windows, label_type)
+
+    def people_by(self, counted: Expr, windows: Sequence[Window], label_type: Type) -> Scores:
+        """The people of each window by an expression of their `score`: (period, keys, score, users)."""
+        return replace(self._scores(windows, label_type), counted=counted)
+
+    def _scores(self, windows: Sequence[Window], label_type: Type) -> Scores:
+        return Scores(
+            self.rows,
+            self.keys,
+            numbered(windows, self.first),
+            (self.last - self.first).days + 1,
+            self._of,
+            self._flags,
+            label_type=label_type,
+        )
+
+    @cached_property
+    def _of(self) -> Literal["days", "values", "flags", "amounts"]:
+        match self.score:
+            case ActiveDayCount():
+                return "days"
+            case FeatureCount():
+                return "flags"
+            case ValueCount():
+                return "values"
+            case AmountSum():
+                return "amounts"
+
+    @cached_property
+    def _flags(self) -> tuple[tuple[str, int], ...]:
+        if not isinstance(self.score, FeatureCount):
+            return ()
+        return tuple((_flag(k), weight) for k, weight in enumerate(self.score.weights))
+
+
+def scored(query: BoundQuery, score: Score, first: date, last: date, *, by_day: bool) -> Scored:
+    """What counts for a score between two inclusive local days, of known people.
+
+    `by_day`: reduced to one row for each person and day, which pays where several windows read the rows. Of rows with
+    one declared event id the earliest between the two days counts, where a second one would change the score.
+    """
+    keys = tuple(one.name for one in query.by)
+    if isinstance(score, ActiveDayCount):
+        active = activity(query, score.selection, first, last, at_least=score.at_least, distinct=True)
+        return Scored(score, active.rows, keys, first, last)
+    span = query.clipped(query.calendar.span(first, last))
+    origin = Lit(first, Type.DATE, role="first_day")
+    projected = {
+        "day": call("days_between", origin, local_date(query, Col(AT), span)),
+        **labels(query, span),
+        "entity": Col(ENTITY),
+    }
+    known = is_known(query, Col("entity"))
+    selection, marked, flags = score.selection, False, {}
+    match score:
+        case AmountSum(property=of):
+            projected["amount"] = integer(1) if of is None else _amount(of)
+            marked = any(may_repeat(source) for source in selection.sources)
+        case ValueCount(property=of):
+            projected["value"] = (
+                Col(of.name) if of.type is Type.STRING else call("to_text", Col(of.name), text(of.type))
+            )
+            known = all_of([known, call("not_", call("is_null", Col("value")))])
+        case FeatureCount(features=features):
+            flags = {f"is_{k}": one for k, (_, one) in enumerate(features)}
+    events = occurrences(query, selection, span, projected, marked=marked, flags=flags)
+    rows: Plan = Filter(events, all_of([known, Col("first_copy")]) if marked else known)
+    numbers = tuple((_flag(k), Case(((Col(f"is_{k}"), integer(1)),), integer(0))) for k in range(len(flags)))
+    rows = Project(rows, (*keep(*projected), *numbers))
+    if by_day:
+        rows = Named("by_day", _by_day(rows, keys))
+    return Scored(score, rows, keys, first, last)
+
+
+def _flag(number: int) -> str:
+    return f"has_{number}"
+
+
+def _amount(of: Property) -> Expr:
+    """Doubles as decimals: what a window adds when it opens can be taken away again to the last digit."""
+    exact = call("finite", Col(of.name), text(Type.DECIMAL)) if of.type is Type.NUMBER else Col(of.name)
+    return call("coalesce", exact, integer(0))
+
+
+def _by_day(rows: Plan, keys: tuple[str, ...]) -> Plan:
+    who = keep("entity", *keys, "day")
+    names = set(output(rows))
+    if "value" in names:
+        return Aggregate(rows, (*who, *keep("value")), ())
+    if "amount" in names:
+        return Aggregate(rows, who, (("amount", Agg("sum", (Col("amount"),))),))
+    flags: tuple[Named_, ...] = tuple((name, Agg("max", (Col(name),))) for name in output(rows) if name[:4] == "has_")
+    return Aggregate(rows, who, flags)
