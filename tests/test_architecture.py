@@ -38,7 +38,7 @@ CASES = ROOT / "tests" / "families"
 PYPROJECT: Mapping[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 # Families whose oracle is written in the file of another.
-ORACLES = {"value_moment": "usage", "ratio": "derived"}
+ORACLES = {"value_moment": "usage", "ratio": "derived", "frequency": "tiers", "breadth": "tiers", "depth": "tiers"}
 
 HEAVY = ("duckdb", "graphql", "numpy", "pyarrow", "strawberry", "uvicorn")
 LIGHT = ("cli", "compile", "definitions", "engines", "families", "plan", "query", "semantic", "sql")

@@ -62,7 +62,7 @@ Score: TypeAlias = ActiveDayCount | FeatureCount | ValueCount | AmountSum
 
 @dataclass(frozen=True)
 class Scored:
-    """What was done between two local days, as rows that `Scores` adds up: (day, entity, breakdowns, further keys ...)."""
+    """What was done between two local days, as rows that `Scores` adds up: (day, entity, keys, what is scored)."""
 
     score: Score
     rows: Plan
@@ -71,7 +71,7 @@ class Scored:
     last: date
 
     def of_people(self, windows: Sequence[Window], label_type: Type) -> Scores:
-        """What each person scores in each window: (period, keys, entity, score), for those with any such event in it."""
+        """What each person with any such event scores in each window: (period, keys, entity, score)."""
         return self._scores(windows, label_type)
 
     def people_by(self, counted: Expr, windows: Sequence[Window], label_type: Type) -> Scores:

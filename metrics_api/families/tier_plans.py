@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
+from itertools import pairwise
 
 from metrics_api.families.relations import may_repeat, spine, zero_if_missing
 from metrics_api.families.scores import ActiveDayCount, AmountSum, FeatureCount, Scored, scored
-from metrics_api.families.tiers import INACTIVE, Percentile, Tiers, last_complete
+from metrics_api.families.tiers import INACTIVE, Percentile, Tiers, bucket_of, last_complete
 from metrics_api.families.windows import Window, begun, once_begun
 from metrics_api.periods import DAY, Period
 from metrics_api.plan.expr import (
@@ -320,8 +322,8 @@ class Asked:
         )
         nobody = Lit(None, Type.INTEGER)
         labels = (self.before.label, *(one.label for one in self.periods))
-        typed = (("period", self.query.period_type), ("next_period", self.query.period_type))
-        following = Spine(typed, tuple(zip(labels, labels[1:], strict=False)))
+        typed = (("period", self.query.period_type), ("following", self.query.period_type))
+        following = Spine(typed, tuple(pairwise(labels)))
         left = Join(placed, following, "inner", on=same("period"))
         arrived = Filter(placed, call("ge", Col("period"), self.label(self.periods[0])))
         states = Union(
@@ -329,7 +331,7 @@ class Asked:
                 Project(
                     left,
                     (
-                        ("period", Col("next_period")),
+                        ("period", Col("following")),
                         *keep(*self.by, "entity"),
                         ("from_position", Col("position")),
                         ("to_position", nobody),
@@ -361,14 +363,13 @@ class Asked:
     def members(self) -> Plan:
         """The people of the chosen tier as of the chosen period; of no tier all who are active."""
         query, tier = self.query, self.query.chosen.get("tier")
-        chosen = next((one for one in begun(query) if one.label == query.chosen.get("period", one.label)), None)
-        if "period" not in query.chosen:
-            chosen = self.last
-        period = chosen or query.periods[0]
+        day = query.chosen.get("period")
+        chosen = bucket_of(query, day) if isinstance(day, date) else self.last
+        period = chosen if chosen in begun(query) else None
         one = replace(self, query=replace(query, parts=("overall",)))
-        windows = (self.spec.window_of(query, period),)
+        windows = (self.spec.window_of(query, period or query.periods[0]),)
         people: Plan = one.scored(windows).of_people(windows, query.period_type)
-        people = Named("scored", people if chosen else Filter(people, FALSE))
+        people = Named("scored", people if period else Filter(people, FALSE))
         if tier is None:
             return Project(people, keep("entity"))
         if self.spec.are_percentiles:

@@ -187,7 +187,8 @@ def check_tiers(
         return None
     if len(written) > MOST_TIERS:
         scope.problem(f"{len(written)} tiers; at most {MOST_TIERS} are told apart", "tiers")
-    found = [Tier(name, needs) for name, one in written.items() if (needs := _needs(scope, name, one, features))]
+    needed = {name: _needs(scope, name, one, features) for name, one in written.items()}
+    found = [Tier(name, needs) for name, needs in needed.items() if needs is not None]
     if len(scope.problems) == before:
         _check_kinds(scope, found)
     if len(scope.problems) == before:
@@ -294,13 +295,16 @@ def check(query: BoundQuery) -> None:
     name = query.metric.name
     if query.grain is Grain.HOUR:
         raise QueryError(f"{name}: tiers are told apart over whole days", fix="Ask for `grain: day` or coarser.")
-    period = query.chosen.get("period")
-    labels = [one.label for one in query.periods]
-    if period is not None and period not in labels:
-        raise QueryError(
-            f"{name}: no {query.grain} of the range begins on {period}",
-            fix=f"Choose one from {labels[0]} to {labels[-1]}.",
-        )
+    day = query.chosen.get("period")
+    if isinstance(day, date) and bucket_of(query, day) is None:
+        fix = f"Choose a day from {query.first} to {query.last}."
+        raise QueryError(f"{name}: {day} is in no {query.grain} of the range", fix=fix)
+
+
+def bucket_of(query: BoundQuery, day: date) -> Period | None:
+    """The bucket of the range that holds a local day."""
+    start = query.calendar.start_of(day)
+    return next((one for one in query.periods if one.start <= start < one.end), None)
 
 
 def is_complete(query: BoundQuery, of: Period) -> bool:

@@ -9,9 +9,10 @@ from metrics_api.engines import engines
 from tests.cli.conftest import Invoke
 
 METRICS = (
-    "activation", "app_opens", "browse_to_watch", "daily_actives", "growth", "list_additions",
-    "minutes_per_weekly_active", "minutes_watched", "monthly_actives", "profile_picture_clicks", "searches",
-    "share_rate", "sign_ups", "stickiness", "videos_shared", "videos_watched", "weekly_actives",
+    "activation", "app_opens", "browse_to_watch", "daily_actives", "feature_breadth", "growth", "list_additions",
+    "minutes_depth", "minutes_per_weekly_active", "minutes_watched", "monthly_actives", "profile_picture_clicks",
+    "searches", "share_rate", "sign_ups", "stickiness", "videos_shared", "videos_watched", "watch_frequency",
+    "weekly_actives",
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import get_args
 import pytest
 
 from metrics_api.compile.pipeline import passes
-from metrics_api.compile.strategies import Abilities, active_days, journey
+from metrics_api.compile.strategies import Abilities, active_days, journey, scores
 from metrics_api.definitions.entities import (
     AttributeDefinition,
     AttributesDefinition,
@@ -136,7 +136,7 @@ def test_the_language_reference_has_every_engine() -> None:
 def test_the_architecture_page_has_the_plan_language() -> None:
     told = page("architecture.md")
     names = [*OPERATIONS, *(one.__name__ for one in get_args(nodes.Plan))]
-    names += [*active_days.STRATEGIES, *journey.STRATEGIES]
+    names += [*active_days.STRATEGIES, *scores.STRATEGIES, *journey.STRATEGIES]
     names += [getattr(one, "func", one).__name__ for one in passes(Abilities(bitmap_days=0, has_asof=False))]
     assert [name for name in names if f"`{name}`" not in told] == []
 

@@ -15,7 +15,7 @@ from metrics_api.engines import engine, engines
 from metrics_api.families import families
 from metrics_api.plan.expr import Col
 from metrics_api.plan.fingerprint import fingerprint
-from metrics_api.plan.nodes import ActiveDays, Aggregate, Journey, Named, keep
+from metrics_api.plan.nodes import ActiveDays, Aggregate, Journey, Named, Scores, keep
 from metrics_api.plan.verify import faults
 from metrics_api.plan.walk import nodes
 from metrics_api.query.bind import BoundQuery, bind
@@ -37,6 +37,13 @@ CALCULATED = (
     {"by": "country,platform", "parts": "rows,overall"},
     {"grain": "week", "parts": "overall,rows", "order": "-value", "limit": 5, "where": "country != 'DE'"},
 )
+TIERS = (
+    *OTHERS,
+    {"parts": "rows,overall,thresholds,migration,distribution", "by": "country", "top": 3, "subtotals": True},
+    {"parts": "overall", "by": "user_plan", "grain": "week"},
+    {"parts": "distribution", "last": "2 days"},
+    {"parts": "members,member_count", "members": {"tier": "power"}, "grain": "week"},
+)
 WORDS = {
     "usage": SERIES,
     "value_moment": SERIES,
@@ -55,6 +62,7 @@ WORDS = {
         {"by": "user_plan,country", "subtotals": True, "top": 3},
         {"parts": "members,member_count", "members": {"state": "resurrecting"}, "grain": "week"},
     ),
+    **dict.fromkeys(("frequency", "breadth", "depth"), TIERS),
     "funnel": (*OTHERS, {"measures": ""}, {"measures": "seconds_from_previous_p90"}),
 }
 
@@ -78,7 +86,7 @@ def test_every_pass_keeps_the_invariants(query: BoundQuery, abilities: Abilities
     for one in passes(abilities):
         plan = one(plan)
         assert faults(plan) == [], one
-    assert not any(isinstance(node, ActiveDays | Journey) for node in nodes(plan))
+    assert not any(isinstance(node, ActiveDays | Scores | Journey) for node in nodes(plan))
 
 
 def test_faults_are_found() -> None:

@@ -200,6 +200,15 @@ def test_every_column_of_every_part(metric: str) -> None:
     }
 
 
+def test_the_people_of_a_tier() -> None:
+    body = (
+        'rows { period tier users } members(tier: CORE, period: "2025-10-22", first: 500) { nodes { id } totalCount }'
+    )
+    answer = ask(f"{{ metrics {{ watchFrequency({TIME}) {{ {body} }} }} }}").metrics["watchFrequency"]
+    (users,) = [row["users"] for row in answer["rows"] if (row["period"], row["tier"]) == ("2025-10-22", "core")]
+    assert answer["members"]["totalCount"] == len(answer["members"]["nodes"]) == users > 0
+
+
 def test_the_columns_of_an_answer_have_fields() -> None:
     """What the families answer with all they offer is what the layouts hold, no column less."""
     project = streaming()[0]

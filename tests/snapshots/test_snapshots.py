@@ -33,6 +33,9 @@ QUESTIONS = {
     "derived": ask("minutes_per_weekly_active", start="2026-03-02", end="2026-03-29", grain="week", by="country"),
     "stickiness": ask("stickiness", start="2026-03-23", end="2026-03-29", grain="week", parts="rows,overall,histogram"),
     "lifecycle": ask("growth", start="2026-03-02", end="2026-03-29", grain="week", by="country"),
+    "frequency": ask("watch_frequency", start="2026-03-02", end="2026-03-29"),
+    "breadth": ask("feature_breadth", start="2026-03-23", end="2026-03-29", grain="week", parts="rows,migration"),
+    "depth": ask("minutes_depth", start="2026-03-23", end="2026-03-29", grain="week", parts="rows,thresholds"),
     "funnel": ask("browse_to_watch", start="2026-03-23", end="2026-03-29", by="country"),
 }
 ENGINES = tuple(engines())

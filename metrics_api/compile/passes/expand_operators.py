@@ -11,7 +11,7 @@ from metrics_api.plan.walk import rewrite
 
 
 def expand_operators(plan: Plan, abilities: Abilities) -> Plan:
-    """Every `ActiveDays`, `Scores` and `Journey` as relational nodes; all strategies of one operator give the same rows."""
+    """Every logical operator as relational nodes; all strategies of one operator give the same rows."""
 
     def rule(node: Plan) -> Plan:
         match node:

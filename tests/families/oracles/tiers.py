@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from functools import cached_property
+from itertools import pairwise
 from math import floor
 from typing import TypeAlias
 
@@ -303,7 +304,7 @@ class Tiered:
         if self.breakdown:
             groups = sorted({labels for bucket in buckets for labels in self.scores_of(bucket)})
         found: dict[tuple[object, ...], int | None] = {}
-        for earlier, bucket in zip(buckets, buckets[1:], strict=False):
+        for earlier, bucket in pairwise(buckets):
             for labels in groups:
                 then, now = self.placed(earlier, labels), self.placed(bucket, labels)
                 moved = Counter((then.get(user, INACTIVE), now.get(user, INACTIVE)) for user in {*then, *now})

@@ -1,4 +1,4 @@
-/* metrics-api metric=monthly_actives fingerprint=b22576e28e9e */
+/* metrics-api metric=monthly_actives fingerprint=e1bfc98d13ee */
 WITH people AS (
   SELECT
     user_id AS entity,

@@ -1,4 +1,4 @@
-/* metrics-api metric=minutes_per_weekly_active fingerprint=0b8e7ac5921e */
+/* metrics-api metric=minutes_per_weekly_active fingerprint=a22a79d5972c */
 WITH counted AS (
   SELECT
     dateTrunc(

@@ -1,4 +1,4 @@
-/* metrics-api metric=stickiness fingerprint=4fc16c44cba4 */
+/* metrics-api metric=stickiness fingerprint=e3b62f906922 */
 WITH active_days AS (
   SELECT
     user_id AS entity,
@@ -86,23 +86,23 @@ WITH active_days AS (
     ON long_windows."day" = short_windows."day"
   GROUP BY
     1
+), scores AS (
+  SELECT
+    spine.period AS period,
+    active_days.entity AS entity,
+    toInt64(COUNT(*)) AS score
+  FROM VALUES('period Nullable(Date32), first_day Nullable(Int64), last_day Nullable(Int64)', ('2026-03-23', 6, 33)) AS spine
+  JOIN active_days
+    ON active_days."day" >= spine.first_day AND active_days."day" <= spine.last_day
+  GROUP BY
+    1,
+    2
 ), by_active_days AS (
   SELECT
     period,
-    active_days,
+    score AS active_days,
     toInt64(COUNT(*)) AS users
-  FROM (
-    SELECT
-      spine.period AS period,
-      active_days.entity AS entity,
-      toInt64(COUNT(*)) AS active_days
-    FROM VALUES('period Nullable(Date32), first_day Nullable(Int64), last_day Nullable(Int64)', ('2026-03-23', 6, 33)) AS spine
-    JOIN active_days
-      ON active_days."day" >= spine.first_day AND active_days."day" <= spine.last_day
-    GROUP BY
-      1,
-      2
-  ) AS spine
+  FROM scores
   GROUP BY
     1,
     2

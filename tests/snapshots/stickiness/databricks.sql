@@ -1,4 +1,4 @@
-/* metrics-api metric=stickiness fingerprint=4fc16c44cba4 */
+/* metrics-api metric=stickiness fingerprint=e3b62f906922 */
 WITH active_days AS (
   SELECT
     user_id AS entity,
@@ -78,24 +78,24 @@ WITH active_days AS (
     ON long_windows.`day` = short_windows.`day`
   GROUP BY
     1
+), scores AS (
+  SELECT
+    spine.period,
+    active_days.entity,
+    COUNT(*) AS score
+  FROM VALUES
+    (DATE '2026-03-23', 6, 33) AS spine(period, first_day, last_day)
+  JOIN active_days
+    ON active_days.`day` >= spine.first_day AND active_days.`day` <= spine.last_day
+  GROUP BY
+    1,
+    2
 ), by_active_days AS (
   SELECT
     period,
-    active_days,
+    score AS active_days,
     COUNT(*) AS users
-  FROM (
-    SELECT
-      spine.period,
-      active_days.entity,
-      COUNT(*) AS active_days
-    FROM VALUES
-      (DATE '2026-03-23', 6, 33) AS spine(period, first_day, last_day)
-    JOIN active_days
-      ON active_days.`day` >= spine.first_day AND active_days.`day` <= spine.last_day
-    GROUP BY
-      1,
-      2
-  ) AS spine
+  FROM scores
   GROUP BY
     1,
     2

@@ -1,4 +1,4 @@
-/* metrics-api metric=stickiness fingerprint=4fc16c44cba4 */
+/* metrics-api metric=stickiness fingerprint=e3b62f906922 */
 WITH active_days AS (
   SELECT
     user_id AS entity,
@@ -89,30 +89,30 @@ WITH active_days AS (
     ON long_windows."DAY" = short_windows."DAY"
   GROUP BY
     1
+), scores AS (
+  SELECT
+    spine.period,
+    active_days.entity,
+    COUNT(*) AS score
+  FROM (
+    SELECT
+      CAST(period AS DATE) AS period,
+      CAST(first_day AS BIGINT) AS first_day,
+      CAST(last_day AS BIGINT) AS last_day
+    FROM (VALUES
+      ('2026-03-23', 6, 33)) AS constants(period, first_day, last_day)
+  ) AS spine
+  JOIN active_days
+    ON active_days."DAY" >= spine.first_day AND active_days."DAY" <= spine.last_day
+  GROUP BY
+    1,
+    2
 ), by_active_days AS (
   SELECT
     period,
-    active_days,
+    score AS active_days,
     COUNT(*) AS users
-  FROM (
-    SELECT
-      spine.period,
-      active_days.entity,
-      COUNT(*) AS active_days
-    FROM (
-      SELECT
-        CAST(period AS DATE) AS period,
-        CAST(first_day AS BIGINT) AS first_day,
-        CAST(last_day AS BIGINT) AS last_day
-      FROM (VALUES
-        ('2026-03-23', 6, 33)) AS constants(period, first_day, last_day)
-    ) AS spine
-    JOIN active_days
-      ON active_days."DAY" >= spine.first_day AND active_days."DAY" <= spine.last_day
-    GROUP BY
-      1,
-      2
-  ) AS spine
+  FROM scores
   GROUP BY
     1,
     2

@@ -1,0 +1,240 @@
+/* metrics-api metric=feature_breadth fingerprint=f3e7f4443927 */
+WITH by_day AS (
+  SELECT
+    user_id AS entity,
+    DATE_DIFF(
+      DATE(
+        CASE
+          WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00+00'
+          THEN TIMESTAMP_ADD(occurred_at, INTERVAL 1 HOUR)
+          ELSE TIMESTAMP_ADD(occurred_at, INTERVAL 2 HOUR)
+        END,
+        'UTC'
+      ),
+      DATE '2026-02-23',
+      DAY
+    ) AS `day`,
+    MAX(
+      CASE
+        WHEN (
+          event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 3
+        )
+        OR event = 'shared'
+        THEN 1
+        ELSE 0
+      END
+    ) AS has_0,
+    MAX(CASE WHEN event = 'searched' THEN 1 ELSE 0 END) AS has_1,
+    MAX(CASE WHEN event = 'added_to_list' THEN 1 ELSE 0 END) AS has_2,
+    MAX(CASE WHEN event = 'shared' THEN 1 ELSE 0 END) AS has_3
+  FROM app_events
+  WHERE
+    occurred_at >= TIMESTAMP '2026-02-22 23:00:00+00'
+    AND occurred_at < TIMESTAMP '2026-03-29 22:00:00+00'
+    AND occurred_on >= DATE '2026-02-21'
+    AND occurred_on <= DATE '2026-03-30'
+    AND NOT COALESCE(is_internal, FALSE)
+    AND (
+      (
+        event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 3
+      )
+      OR event = 'shared'
+      OR event = 'searched'
+      OR event = 'added_to_list'
+    )
+    AND user_id <> ''
+  GROUP BY
+    1,
+    2
+), scored AS (
+  SELECT
+    spine.period,
+    by_day.entity,
+    MAX(by_day.has_0) + MAX(by_day.has_1) * 2 + MAX(by_day.has_2) * 4 + MAX(by_day.has_3) * 8 AS score
+  FROM UNNEST([
+    STRUCT(DATE '2026-03-16' AS period, 0 AS first_day, 27 AS last_day),
+    STRUCT(DATE '2026-03-23' AS period, 7 AS first_day, 34 AS last_day)
+  ]) AS spine
+  JOIN by_day
+    ON by_day.`day` >= spine.first_day AND by_day.`day` <= spine.last_day
+  GROUP BY
+    1,
+    2
+), by_score AS (
+  SELECT
+    period,
+    score,
+    users
+  FROM (
+    SELECT
+      period,
+      score,
+      COUNT(*) AS users
+    FROM scored
+    GROUP BY
+      1,
+      2
+  ) AS scored
+  WHERE
+    period >= DATE '2026-03-23'
+), sizes AS (
+  SELECT
+    period,
+    CASE
+      WHEN MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(2, 0) AS BIGNUMERIC)) >= 1
+      AND MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(4, 0) AS BIGNUMERIC)) >= 2
+      AND MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(8, 0) AS BIGNUMERIC)) >= 4
+      AND MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(16, 0) AS BIGNUMERIC)) >= 8
+      THEN 1
+      WHEN MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(2, 0) AS BIGNUMERIC)) >= 1
+      AND MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(4, 0) AS BIGNUMERIC)) >= 2
+      THEN 2
+      WHEN MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(2, 0) AS BIGNUMERIC)) >= 1
+      THEN 3
+      ELSE 4
+    END AS position,
+    SUM(users) AS users
+  FROM by_score
+  GROUP BY
+    1,
+    2
+), placed AS (
+  SELECT
+    period,
+    entity,
+    CASE
+      WHEN MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(2, 0) AS BIGNUMERIC)) >= 1
+      AND MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(4, 0) AS BIGNUMERIC)) >= 2
+      AND MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(8, 0) AS BIGNUMERIC)) >= 4
+      AND MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(16, 0) AS BIGNUMERIC)) >= 8
+      THEN 1
+      WHEN MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(2, 0) AS BIGNUMERIC)) >= 1
+      AND MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(4, 0) AS BIGNUMERIC)) >= 2
+      THEN 2
+      WHEN MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(2, 0) AS BIGNUMERIC)) >= 1
+      THEN 3
+      ELSE 4
+    END AS position
+  FROM scored
+), moved AS (
+  SELECT
+    period,
+    from_position,
+    to_position,
+    COUNT(*) AS users
+  FROM (
+    SELECT
+      period,
+      COALESCE(MAX(from_position), 5) AS from_position,
+      COALESCE(MAX(to_position), 5) AS to_position
+    FROM (
+      SELECT
+        spine.`following` AS period,
+        placed.entity,
+        placed.position AS from_position,
+        CAST(NULL AS INT64) AS to_position
+      FROM placed
+      JOIN UNNEST([STRUCT(DATE '2026-03-16' AS period, DATE '2026-03-23' AS `following`)]) AS spine
+        ON placed.period = spine.period
+      UNION ALL
+      SELECT
+        period,
+        entity,
+        CAST(NULL AS INT64) AS from_position,
+        position AS to_position
+      FROM placed
+      WHERE
+        period >= DATE '2026-03-23'
+    ) AS found
+    GROUP BY
+      1,
+      entity
+  ) AS found
+  GROUP BY
+    1,
+    2,
+    3
+)
+SELECT
+  0 AS part,
+  period,
+  tier,
+  position,
+  users,
+  share,
+  CAST(NULL AS STRING) AS `from`,
+  CAST(NULL AS STRING) AS `to`
+FROM (
+  SELECT
+    period,
+    tier,
+    position,
+    users,
+    CAST(users AS FLOAT64) / NULLIF(people, 0) AS share
+  FROM (
+    SELECT
+      spine.period,
+      spine_2.tier,
+      spine_2.position,
+      COALESCE(sizes.users, 0) AS users,
+      SUM(COALESCE(sizes.users, 0)) OVER (PARTITION BY spine.period) AS people
+    FROM UNNEST([STRUCT(DATE '2026-03-23' AS period)]) AS spine
+    CROSS JOIN UNNEST([
+      STRUCT('power' AS tier, 1 AS position),
+      STRUCT('core' AS tier, 2 AS position),
+      STRUCT('casual' AS tier, 3 AS position),
+      STRUCT('none' AS tier, 4 AS position)
+    ]) AS spine_2
+    LEFT JOIN sizes
+      ON spine.period = sizes.period AND spine_2.position = sizes.position
+  ) AS spine
+  ORDER BY
+    period NULLS LAST,
+    position NULLS LAST
+  LIMIT 10001
+) AS found
+UNION ALL
+SELECT
+  1 AS part,
+  period,
+  CAST(NULL AS STRING) AS tier,
+  CAST(NULL AS INT64) AS position,
+  users,
+  CAST(NULL AS FLOAT64) AS share,
+  `from`,
+  `to`
+FROM (
+  SELECT
+    spine.period,
+    spine_2.`from`,
+    spine_3.`to`,
+    COALESCE(moved.users, 0) AS users
+  FROM UNNEST([STRUCT(DATE '2026-03-23' AS period)]) AS spine
+  CROSS JOIN UNNEST([
+    STRUCT('power' AS `from`, 1 AS from_position),
+    STRUCT('core' AS `from`, 2 AS from_position),
+    STRUCT('casual' AS `from`, 3 AS from_position),
+    STRUCT('none' AS `from`, 4 AS from_position),
+    STRUCT('inactive' AS `from`, 5 AS from_position)
+  ]) AS spine_2
+  CROSS JOIN UNNEST([
+    STRUCT('power' AS `to`, 1 AS to_position),
+    STRUCT('core' AS `to`, 2 AS to_position),
+    STRUCT('casual' AS `to`, 3 AS to_position),
+    STRUCT('none' AS `to`, 4 AS to_position),
+    STRUCT('inactive' AS `to`, 5 AS to_position)
+  ]) AS spine_3
+  LEFT JOIN moved
+    ON spine.period = moved.period
+    AND spine_2.from_position = moved.from_position
+    AND spine_3.to_position = moved.to_position
+  WHERE
+    (
+      spine_2.from_position < 5 OR spine_3.to_position < 5
+    )
+  ORDER BY
+    period NULLS LAST,
+    `from` NULLS LAST,
+    `to` NULLS LAST
+  LIMIT 10001
+) AS found

@@ -1,0 +1,239 @@
+/* metrics-api metric=feature_breadth fingerprint=f3e7f4443927 */
+WITH by_day AS (
+  SELECT
+    user_id AS entity,
+    dateDiff(
+      'day',
+      toDate32('2026-02-23'),
+      toDate32(
+        CASE
+          WHEN occurred_at < toDateTime64('2026-03-29 01:00:00', 6, 'UTC')
+          THEN occurred_at + INTERVAL '1' HOUR
+          ELSE occurred_at + INTERVAL '2' HOUR
+        END,
+        'UTC'
+      )
+    ) AS "day",
+    MAX(
+      CASE
+        WHEN (
+          event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308 AND minutes >= 3
+        )
+        OR event = 'shared'
+        THEN 1
+        ELSE 0
+      END
+    ) AS has_0,
+    MAX(CASE WHEN event = 'searched' THEN 1 ELSE 0 END) AS has_1,
+    MAX(CASE WHEN event = 'added_to_list' THEN 1 ELSE 0 END) AS has_2,
+    MAX(CASE WHEN event = 'shared' THEN 1 ELSE 0 END) AS has_3
+  FROM app_events
+  WHERE
+    occurred_at >= toDateTime64('2026-02-22 23:00:00', 6, 'UTC')
+    AND occurred_at < toDateTime64('2026-03-29 22:00:00', 6, 'UTC')
+    AND occurred_on >= toDate32('2026-02-21')
+    AND occurred_on <= toDate32('2026-03-30')
+    AND NOT COALESCE(is_internal, FALSE)
+    AND (
+      (
+        event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308 AND minutes >= 3
+      )
+      OR event = 'shared'
+      OR event = 'searched'
+      OR event = 'added_to_list'
+    )
+    AND user_id <> ''
+  GROUP BY
+    1,
+    2
+), scored AS (
+  SELECT
+    spine.period AS period,
+    by_day.entity AS entity,
+    MAX(by_day.has_0) + MAX(by_day.has_1) * 2 + MAX(by_day.has_2) * 4 + MAX(by_day.has_3) * 8 AS score
+  FROM VALUES(
+    'period Nullable(Date32), first_day Nullable(Int64), last_day Nullable(Int64)',
+    ('2026-03-16', 0, 27),
+    ('2026-03-23', 7, 34)
+  ) AS spine
+  JOIN by_day
+    ON by_day."day" >= spine.first_day AND by_day."day" <= spine.last_day
+  GROUP BY
+    1,
+    2
+), by_score AS (
+  SELECT
+    period,
+    score,
+    users
+  FROM (
+    SELECT
+      period,
+      score,
+      toInt64(COUNT(*)) AS users
+    FROM scored
+    GROUP BY
+      1,
+      2
+  ) AS scored
+  WHERE
+    period >= toDate32('2026-03-23')
+), sizes AS (
+  SELECT
+    period,
+    CASE
+      WHEN accurateCastOrNull(score, 'Decimal(38, 9)') % accurateCastOrNull(nullIf(2, 0), 'Decimal(38, 9)') >= 1
+      AND accurateCastOrNull(score, 'Decimal(38, 9)') % accurateCastOrNull(nullIf(4, 0), 'Decimal(38, 9)') >= 2
+      AND accurateCastOrNull(score, 'Decimal(38, 9)') % accurateCastOrNull(nullIf(8, 0), 'Decimal(38, 9)') >= 4
+      AND accurateCastOrNull(score, 'Decimal(38, 9)') % accurateCastOrNull(nullIf(16, 0), 'Decimal(38, 9)') >= 8
+      THEN 1
+      WHEN accurateCastOrNull(score, 'Decimal(38, 9)') % accurateCastOrNull(nullIf(2, 0), 'Decimal(38, 9)') >= 1
+      AND accurateCastOrNull(score, 'Decimal(38, 9)') % accurateCastOrNull(nullIf(4, 0), 'Decimal(38, 9)') >= 2
+      THEN 2
+      WHEN accurateCastOrNull(score, 'Decimal(38, 9)') % accurateCastOrNull(nullIf(2, 0), 'Decimal(38, 9)') >= 1
+      THEN 3
+      ELSE 4
+    END AS position,
+    SUM(users) AS users
+  FROM by_score
+  GROUP BY
+    1,
+    2
+), placed AS (
+  SELECT
+    period,
+    entity,
+    CASE
+      WHEN accurateCastOrNull(score, 'Decimal(38, 9)') % accurateCastOrNull(nullIf(2, 0), 'Decimal(38, 9)') >= 1
+      AND accurateCastOrNull(score, 'Decimal(38, 9)') % accurateCastOrNull(nullIf(4, 0), 'Decimal(38, 9)') >= 2
+      AND accurateCastOrNull(score, 'Decimal(38, 9)') % accurateCastOrNull(nullIf(8, 0), 'Decimal(38, 9)') >= 4
+      AND accurateCastOrNull(score, 'Decimal(38, 9)') % accurateCastOrNull(nullIf(16, 0), 'Decimal(38, 9)') >= 8
+      THEN 1
+      WHEN accurateCastOrNull(score, 'Decimal(38, 9)') % accurateCastOrNull(nullIf(2, 0), 'Decimal(38, 9)') >= 1
+      AND accurateCastOrNull(score, 'Decimal(38, 9)') % accurateCastOrNull(nullIf(4, 0), 'Decimal(38, 9)') >= 2
+      THEN 2
+      WHEN accurateCastOrNull(score, 'Decimal(38, 9)') % accurateCastOrNull(nullIf(2, 0), 'Decimal(38, 9)') >= 1
+      THEN 3
+      ELSE 4
+    END AS position
+  FROM scored
+), moved AS (
+  SELECT
+    period,
+    from_position,
+    to_position,
+    toInt64(COUNT(*)) AS users
+  FROM (
+    SELECT
+      period,
+      COALESCE(MAX(from_position), 5) AS from_position,
+      COALESCE(MAX(to_position), 5) AS to_position
+    FROM (
+      SELECT
+        spine."following" AS period,
+        placed.entity AS entity,
+        placed.position AS from_position,
+        CAST(NULL AS Nullable(Int64)) AS to_position
+      FROM placed
+      JOIN VALUES('period Nullable(Date32), "following" Nullable(Date32)', ('2026-03-16', '2026-03-23')) AS spine
+        ON placed.period = spine.period
+      UNION ALL
+      SELECT
+        period,
+        entity,
+        CAST(NULL AS Nullable(Int64)) AS from_position,
+        position AS to_position
+      FROM placed
+      WHERE
+        period >= toDate32('2026-03-23')
+    ) AS found
+    GROUP BY
+      1,
+      entity
+  ) AS found
+  GROUP BY
+    1,
+    2,
+    3
+)
+SELECT
+  0 AS part,
+  period,
+  tier,
+  position,
+  users,
+  share,
+  CAST(NULL AS Nullable(String)) AS "from",
+  CAST(NULL AS Nullable(String)) AS "to"
+FROM (
+  SELECT
+    period,
+    tier,
+    position,
+    users,
+    CAST(users AS Nullable(Float64)) / nullIf(people, 0) AS share
+  FROM (
+    SELECT
+      spine.period AS period,
+      spine_2.tier AS tier,
+      spine_2.position AS position,
+      COALESCE(sizes.users, 0) AS users,
+      SUM(COALESCE(sizes.users, 0)) OVER (PARTITION BY spine.period) AS people
+    FROM VALUES('period Nullable(Date32)', ('2026-03-23')) AS spine
+    CROSS JOIN VALUES('tier Nullable(String), position Nullable(Int64)', ('power', 1), ('core', 2), ('casual', 3), ('none', 4)) AS spine_2
+    LEFT JOIN sizes
+      ON spine.period = sizes.period AND spine_2.position = sizes.position
+  ) AS spine
+  ORDER BY
+    1,
+    3
+  LIMIT 10001
+) AS found
+UNION ALL
+SELECT
+  1 AS part,
+  period,
+  CAST(NULL AS Nullable(String)) AS tier,
+  CAST(NULL AS Nullable(Int64)) AS position,
+  users,
+  CAST(NULL AS Nullable(Float64)) AS share,
+  "from",
+  "to"
+FROM (
+  SELECT
+    spine.period AS period,
+    spine_2."from" AS "from",
+    spine_3."to" AS "to",
+    COALESCE(moved.users, 0) AS users
+  FROM VALUES('period Nullable(Date32)', ('2026-03-23')) AS spine
+  CROSS JOIN VALUES(
+    '"from" Nullable(String), from_position Nullable(Int64)',
+    ('power', 1),
+    ('core', 2),
+    ('casual', 3),
+    ('none', 4),
+    ('inactive', 5)
+  ) AS spine_2
+  CROSS JOIN VALUES(
+    '"to" Nullable(String), to_position Nullable(Int64)',
+    ('power', 1),
+    ('core', 2),
+    ('casual', 3),
+    ('none', 4),
+    ('inactive', 5)
+  ) AS spine_3
+  LEFT JOIN moved
+    ON spine.period = moved.period
+    AND spine_2.from_position = moved.from_position
+    AND spine_3.to_position = moved.to_position
+  WHERE
+    (
+      spine_2.from_position < 5 OR spine_3.to_position < 5
+    )
+  ORDER BY
+    1,
+    2,
+    3
+  LIMIT 10001
+) AS found
+SETTINGS join_use_nulls = 1, aggregate_functions_null_for_empty = 1, prefer_column_name_to_alias = 1

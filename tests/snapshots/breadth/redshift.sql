@@ -1,0 +1,295 @@
+/* metrics-api metric=feature_breadth fingerprint=f3e7f4443927 */
+WITH by_day AS (
+  SELECT
+    user_id AS entity,
+    CAST(CASE
+      WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
+      THEN occurred_at + INTERVAL '1 HOUR'
+      ELSE occurred_at + INTERVAL '2 HOUR'
+    END AS DATE) - DATE '2026-02-23' AS "day",
+    MAX(
+      CASE
+        WHEN (
+          event = 'watched'
+          AND minutes >= 1
+          AND minutes <= CAST('1.7976931348623157E+308' AS DOUBLE PRECISION)
+          AND minutes >= 3
+        )
+        OR event = 'shared'
+        THEN 1
+        ELSE 0
+      END
+    ) AS has_0,
+    MAX(CASE WHEN event = 'searched' THEN 1 ELSE 0 END) AS has_1,
+    MAX(CASE WHEN event = 'added_to_list' THEN 1 ELSE 0 END) AS has_2,
+    MAX(CASE WHEN event = 'shared' THEN 1 ELSE 0 END) AS has_3
+  FROM app_events
+  WHERE
+    occurred_at >= TIMESTAMP '2026-02-22 23:00:00'
+    AND occurred_at < TIMESTAMP '2026-03-29 22:00:00'
+    AND occurred_on >= DATE '2026-02-21'
+    AND occurred_on <= DATE '2026-03-30'
+    AND NOT COALESCE(is_internal, FALSE)
+    AND (
+      (
+        event = 'watched'
+        AND minutes >= 1
+        AND minutes <= CAST('1.7976931348623157E+308' AS DOUBLE PRECISION)
+        AND minutes >= 3
+      )
+      OR event = 'shared'
+      OR event = 'searched'
+      OR event = 'added_to_list'
+    )
+    AND user_id <> ''
+  GROUP BY
+    1,
+    2
+), scored AS (
+  SELECT
+    spine.period,
+    by_day.entity,
+    MAX(by_day.has_0) + MAX(by_day.has_1) * 2 + MAX(by_day.has_2) * 4 + MAX(by_day.has_3) * 8 AS score
+  FROM (
+    SELECT
+      DATE '2026-03-16' AS period,
+      0 AS first_day,
+      27 AS last_day
+    UNION ALL
+    SELECT
+      DATE '2026-03-23',
+      7,
+      34
+  ) AS spine
+  JOIN by_day
+    ON by_day."day" >= spine.first_day AND by_day."day" <= spine.last_day
+  GROUP BY
+    1,
+    2
+), by_score AS (
+  SELECT
+    period,
+    score,
+    users
+  FROM (
+    SELECT
+      period,
+      score,
+      COUNT(*) AS users
+    FROM scored
+    GROUP BY
+      1,
+      2
+  ) AS scored
+  WHERE
+    period >= DATE '2026-03-23'
+), sizes AS (
+  SELECT
+    period,
+    CASE
+      WHEN CAST(score AS DECIMAL(38, 9)) % NULLIF(CAST(2 AS DECIMAL(38, 9)), 0) >= 1
+      AND CAST(score AS DECIMAL(38, 9)) % NULLIF(CAST(4 AS DECIMAL(38, 9)), 0) >= 2
+      AND CAST(score AS DECIMAL(38, 9)) % NULLIF(CAST(8 AS DECIMAL(38, 9)), 0) >= 4
+      AND CAST(score AS DECIMAL(38, 9)) % NULLIF(CAST(16 AS DECIMAL(38, 9)), 0) >= 8
+      THEN 1
+      WHEN CAST(score AS DECIMAL(38, 9)) % NULLIF(CAST(2 AS DECIMAL(38, 9)), 0) >= 1
+      AND CAST(score AS DECIMAL(38, 9)) % NULLIF(CAST(4 AS DECIMAL(38, 9)), 0) >= 2
+      THEN 2
+      WHEN CAST(score AS DECIMAL(38, 9)) % NULLIF(CAST(2 AS DECIMAL(38, 9)), 0) >= 1
+      THEN 3
+      ELSE 4
+    END AS position,
+    SUM(users) AS users
+  FROM by_score
+  GROUP BY
+    1,
+    2
+), placed AS (
+  SELECT
+    period,
+    entity,
+    CASE
+      WHEN CAST(score AS DECIMAL(38, 9)) % NULLIF(CAST(2 AS DECIMAL(38, 9)), 0) >= 1
+      AND CAST(score AS DECIMAL(38, 9)) % NULLIF(CAST(4 AS DECIMAL(38, 9)), 0) >= 2
+      AND CAST(score AS DECIMAL(38, 9)) % NULLIF(CAST(8 AS DECIMAL(38, 9)), 0) >= 4
+      AND CAST(score AS DECIMAL(38, 9)) % NULLIF(CAST(16 AS DECIMAL(38, 9)), 0) >= 8
+      THEN 1
+      WHEN CAST(score AS DECIMAL(38, 9)) % NULLIF(CAST(2 AS DECIMAL(38, 9)), 0) >= 1
+      AND CAST(score AS DECIMAL(38, 9)) % NULLIF(CAST(4 AS DECIMAL(38, 9)), 0) >= 2
+      THEN 2
+      WHEN CAST(score AS DECIMAL(38, 9)) % NULLIF(CAST(2 AS DECIMAL(38, 9)), 0) >= 1
+      THEN 3
+      ELSE 4
+    END AS position
+  FROM scored
+), moved AS (
+  SELECT
+    period,
+    from_position,
+    to_position,
+    COUNT(*) AS users
+  FROM (
+    SELECT
+      period,
+      COALESCE(MAX(from_position), 5) AS from_position,
+      COALESCE(MAX(to_position), 5) AS to_position
+    FROM (
+      SELECT
+        spine."following" AS period,
+        placed.entity,
+        placed.position AS from_position,
+        CAST(NULL AS BIGINT) AS to_position
+      FROM placed
+      JOIN (
+        SELECT
+          DATE '2026-03-16' AS period,
+          DATE '2026-03-23' AS "following"
+      ) AS spine
+        ON placed.period = spine.period
+      UNION ALL
+      SELECT
+        period,
+        entity,
+        CAST(NULL AS BIGINT) AS from_position,
+        position AS to_position
+      FROM placed
+      WHERE
+        period >= DATE '2026-03-23'
+    ) AS found
+    GROUP BY
+      1,
+      entity
+  ) AS found
+  GROUP BY
+    1,
+    2,
+    3
+)
+SELECT
+  0 AS part,
+  period,
+  tier,
+  position,
+  users,
+  share,
+  CAST(NULL AS VARCHAR) AS "from",
+  CAST(NULL AS VARCHAR) AS "to"
+FROM (
+  SELECT
+    period,
+    tier,
+    position,
+    users,
+    CAST(users AS DOUBLE PRECISION) / NULLIF(people, 0) AS share
+  FROM (
+    SELECT
+      spine.period,
+      spine_2.tier,
+      spine_2.position,
+      COALESCE(sizes.users, 0) AS users,
+      SUM(COALESCE(sizes.users, 0)) OVER (PARTITION BY spine.period) AS people
+    FROM (
+      SELECT
+        DATE '2026-03-23' AS period
+    ) AS spine
+    CROSS JOIN (
+      SELECT
+        'power' AS tier,
+        1 AS position
+      UNION ALL
+      SELECT
+        'core',
+        2
+      UNION ALL
+      SELECT
+        'casual',
+        3
+      UNION ALL
+      SELECT
+        'none',
+        4
+    ) AS spine_2
+    LEFT JOIN sizes
+      ON spine.period = sizes.period AND spine_2.position = sizes.position
+  ) AS spine
+  ORDER BY
+    period,
+    position
+  LIMIT 10001
+) AS found
+UNION ALL
+SELECT
+  1 AS part,
+  period,
+  CAST(NULL AS VARCHAR) AS tier,
+  CAST(NULL AS BIGINT) AS position,
+  users,
+  CAST(NULL AS DOUBLE PRECISION) AS share,
+  "from",
+  "to"
+FROM (
+  SELECT
+    spine.period,
+    spine_2."from",
+    spine_3."to",
+    COALESCE(moved.users, 0) AS users
+  FROM (
+    SELECT
+      DATE '2026-03-23' AS period
+  ) AS spine
+  CROSS JOIN (
+    SELECT
+      'power' AS "from",
+      1 AS from_position
+    UNION ALL
+    SELECT
+      'core',
+      2
+    UNION ALL
+    SELECT
+      'casual',
+      3
+    UNION ALL
+    SELECT
+      'none',
+      4
+    UNION ALL
+    SELECT
+      'inactive',
+      5
+  ) AS spine_2
+  CROSS JOIN (
+    SELECT
+      'power' AS "to",
+      1 AS to_position
+    UNION ALL
+    SELECT
+      'core',
+      2
+    UNION ALL
+    SELECT
+      'casual',
+      3
+    UNION ALL
+    SELECT
+      'none',
+      4
+    UNION ALL
+    SELECT
+      'inactive',
+      5
+  ) AS spine_3
+  LEFT JOIN moved
+    ON spine.period = moved.period
+    AND spine_2.from_position = moved.from_position
+    AND spine_3.to_position = moved.to_position
+  WHERE
+    (
+      spine_2.from_position < 5 OR spine_3.to_position < 5
+    )
+  ORDER BY
+    period,
+    "from",
+    "to"
+  LIMIT 10001
+) AS found

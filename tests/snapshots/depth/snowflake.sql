@@ -1,0 +1,184 @@
+/* metrics-api metric=minutes_depth fingerprint=332ac576f44a */
+WITH scores AS (
+  SELECT
+    DATE '2026-03-23' AS period,
+    user_id AS entity,
+    SUM(COALESCE(CASE WHEN minutes BETWEEN -1e20 AND 1e20 THEN CAST(minutes AS DECIMAL(38, 9)) END, 0)) AS score
+  FROM app_events
+  WHERE
+    occurred_at >= CAST('2026-03-01 23:00:00' AS TIMESTAMPNTZ)
+    AND occurred_at < CAST('2026-03-29 22:00:00' AS TIMESTAMPNTZ)
+    AND occurred_on >= DATE '2026-02-28'
+    AND occurred_on <= DATE '2026-03-30'
+    AND NOT COALESCE(is_internal, FALSE)
+    AND (
+      (
+        event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308 AND minutes >= 3
+      )
+      OR event = 'shared'
+    )
+    AND user_id <> ''
+  GROUP BY
+    2
+), by_score AS (
+  SELECT
+    period,
+    score,
+    COUNT(*) AS users
+  FROM scores
+  GROUP BY
+    1,
+    2
+), ranked AS (
+  SELECT
+    period,
+    score,
+    SUM(users) OVER (PARTITION BY period ORDER BY score ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS through,
+    SUM(users) OVER (PARTITION BY period) AS people
+  FROM by_score
+), neighbours AS (
+  SELECT
+    period,
+    MAX(people) AS people,
+    MIN(CASE WHEN through * 100 > (people - 1) * 90 THEN score END) AS low_1,
+    MIN(CASE WHEN (through - 1) * 100 > (people - 1) * 90 THEN score END) AS high_1,
+    MIN(CASE WHEN through * 100 > (people - 1) * 50 THEN score END) AS low_2,
+    MIN(CASE WHEN (through - 1) * 100 > (people - 1) * 50 THEN score END) AS high_2,
+    MIN(CASE WHEN through * 100 > (people - 1) * 25 THEN score END) AS low_3,
+    MIN(CASE WHEN (through - 1) * 100 > (people - 1) * 25 THEN score END) AS high_3
+  FROM ranked
+  GROUP BY
+    1
+), thresholds AS (
+  SELECT
+    period,
+    people,
+    low_1 + CAST((COALESCE(high_1, low_1) - low_1) * (((people - 1) * 90) % NULLIF(100, 0)) AS DOUBLE) / NULLIF(100, 0) AS threshold_1,
+    low_2 + CAST((COALESCE(high_2, low_2) - low_2) * (((people - 1) * 50) % NULLIF(100, 0)) AS DOUBLE) / NULLIF(100, 0) AS threshold_2,
+    low_3 + CAST((COALESCE(high_3, low_3) - low_3) * (((people - 1) * 25) % NULLIF(100, 0)) AS DOUBLE) / NULLIF(100, 0) AS threshold_3
+  FROM neighbours
+), sizes AS (
+  SELECT
+    by_score.period,
+    CASE
+      WHEN by_score.score >= thresholds.threshold_1
+      THEN 1
+      WHEN by_score.score >= thresholds.threshold_2
+      THEN 2
+      WHEN by_score.score >= thresholds.threshold_3
+      THEN 3
+      ELSE 4
+    END AS position,
+    SUM(by_score.users) AS users
+  FROM by_score
+  LEFT JOIN thresholds
+    ON by_score.period = thresholds.period
+  GROUP BY
+    1,
+    2
+)
+SELECT
+  0 AS part,
+  period,
+  tier,
+  position,
+  users,
+  share,
+  CAST(NULL AS DOUBLE) AS at_least,
+  CAST(NULL AS BOOLEAN) AS degenerate
+FROM (
+  SELECT
+    period,
+    tier,
+    position,
+    users,
+    CAST(users AS DOUBLE) / NULLIF(people, 0) AS share
+  FROM (
+    SELECT
+      spine.period,
+      spine_2.tier,
+      spine_2.position,
+      COALESCE(sizes.users, 0) AS users,
+      SUM(COALESCE(sizes.users, 0)) OVER (PARTITION BY spine.period) AS people
+    FROM (
+      SELECT
+        CAST(period AS DATE) AS period
+      FROM (VALUES
+        ('2026-03-23')) AS constants(period)
+    ) AS spine
+    CROSS JOIN (
+      SELECT
+        CAST(tier AS VARCHAR) AS tier,
+        CAST(position AS BIGINT) AS position
+      FROM (VALUES
+        ('power', 1),
+        ('core', 2),
+        ('casual', 3),
+        ('none', 4)) AS constants(tier, position)
+    ) AS spine_2
+    LEFT JOIN sizes
+      ON spine.period = sizes.period AND spine_2.position = sizes.position
+  ) AS spine
+  ORDER BY
+    period,
+    position
+  LIMIT 10001
+) AS found
+UNION ALL
+SELECT
+  1 AS part,
+  period,
+  tier,
+  position,
+  CAST(NULL AS BIGINT) AS users,
+  CAST(NULL AS DOUBLE) AS share,
+  at_least,
+  degenerate
+FROM (
+  SELECT
+    spine.period,
+    spine_2.tier,
+    spine_2.position,
+    CASE spine_2.position
+      WHEN 1
+      THEN thresholds.threshold_1
+      WHEN 2
+      THEN thresholds.threshold_2
+      WHEN 3
+      THEN thresholds.threshold_3
+    END AS at_least,
+    CASE spine_2.position
+      WHEN 1
+      THEN COALESCE(COALESCE(thresholds.people, 0) < 3 OR thresholds.threshold_1 = thresholds.threshold_2, FALSE)
+      WHEN 2
+      THEN COALESCE(
+        COALESCE(thresholds.people, 0) < 3
+        OR thresholds.threshold_2 = thresholds.threshold_1
+        OR thresholds.threshold_2 = thresholds.threshold_3,
+        FALSE
+      )
+      WHEN 3
+      THEN COALESCE(COALESCE(thresholds.people, 0) < 3 OR thresholds.threshold_3 = thresholds.threshold_2, FALSE)
+    END AS degenerate
+  FROM (
+    SELECT
+      CAST(period AS DATE) AS period
+    FROM (VALUES
+      ('2026-03-23')) AS constants(period)
+  ) AS spine
+  CROSS JOIN (
+    SELECT
+      CAST(tier AS VARCHAR) AS tier,
+      CAST(position AS BIGINT) AS position
+    FROM (VALUES
+      ('power', 1),
+      ('core', 2),
+      ('casual', 3)) AS constants(tier, position)
+  ) AS spine_2
+  LEFT JOIN thresholds
+    ON spine.period = thresholds.period
+  ORDER BY
+    period,
+    position
+  LIMIT 10001
+) AS found
