@@ -1,35 +1,11 @@
 """`metrics-api explain`: how a metric is computed, as a story and as SQL, without asking the warehouse."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from metrics_api.cli.options import (
-    AsOf,
-    Bins,
-    By,
-    Compare,
-    ExcludeCurrent,
-    From,
-    Grain,
-    LastUnits,
-    Limit,
-    Measures,
-    Order,
-    Overall,
-    Part,
-    ProjectFolder,
-    Subtotals,
-    TargetName,
-    TimeZone,
-    To,
-    Top,
-    WarehouseName,
-    Where,
-    Within,
-    question,
-)
+from metrics_api.cli.options import ProjectFolder, TargetName, WarehouseName, asking
 from metrics_api.errors import MetricsError
 
 if TYPE_CHECKING:
@@ -46,6 +22,7 @@ What is written is SQL that runs as it is: the plan stands in comments.
 """
 
 
+@asking
 def explain(
     *,
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Metrics.", show_default=False)] = None,
@@ -57,25 +34,7 @@ def explain(
     project: ProjectFolder = None,
     warehouse: WarehouseName = None,
     target: TargetName = None,
-    start: From = None,
-    end: To = None,
-    last: LastUnits = None,
-    exclude_current: ExcludeCurrent = False,
-    timezone: TimeZone = None,
-    as_of: AsOf = None,
-    grain: Grain = None,
-    by: By = None,
-    where: Where = None,
-    measures: Measures = None,
-    overall: Overall = False,
-    part: Part = None,
-    top: Top = None,
-    bins: Bins = None,
-    subtotals: Subtotals = False,
-    compare: Compare = None,
-    within: Within = None,
-    order: Order = None,
-    limit: Limit = None,
+    words: dict[str, Any],
 ) -> None:
     """Tell how metrics are computed: the plan as a story, and the SQL of a dialect.
 
@@ -83,11 +42,6 @@ def explain(
     """
     if every == bool(names):
         raise typer.BadParameter("name metrics, or say --all", param_hint="NAME")
-    words = question(
-        start=start, end=end, last=last, exclude_current=exclude_current, grain=grain, by=by, where=where,
-        measures=measures, overall=overall, within=within, order=order, limit=limit, timezone=timezone, as_of=as_of,
-        top=top, bins=bins, subtotals=subtotals, compare=compare, part=part,
-    )  # fmt: skip
     from metrics_api.cli.project_folder import open_project
 
     opened = open_project(project, warehouse, target)

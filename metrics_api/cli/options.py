@@ -1,13 +1,17 @@
 """The options that several commands share."""
 
+import inspect
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 RANGE = "The range"
 SHAPE = "The rows"
+PEOPLE = "People"
 
 ProjectFolder = Annotated[
     Path | None,
@@ -86,7 +90,7 @@ Part = Annotated[
     str | None,
     typer.Option(
         "--part",
-        help="Another part of the answer instead of the rows: overall, histogram.",
+        help="Another part of the answer than the usual: overall, histogram, members.",
         rich_help_panel=SHAPE,
         show_default=False,
     ),
@@ -124,31 +128,78 @@ Order = Annotated[
     list[str] | None,
     typer.Option("--order", help="Columns to sort by, -value for descending.", rich_help_panel=SHAPE),
 ]
+Cohort = Annotated[
+    str | None,
+    typer.Option(
+        "--cohort",
+        help="Only people of this cohort, as of the end of the range.",
+        rich_help_panel=PEOPLE,
+        show_default=False,
+    ),
+]
+ByCohort = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--by-cohort",
+        help="Each of these cohorts by itself, and those in none: active,lost.",
+        rich_help_panel=PEOPLE,
+        show_default=False,
+    ),
+]
+Members = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--members",
+        help="The people behind the numbers: tier=power. The usual ones: --part members.",
+        rich_help_panel=PEOPLE,
+        show_default=False,
+    ),
+]
+First = Annotated[
+    int | None,
+    typer.Option("--first", help="So many members; 50 unless given.", rich_help_panel=PEOPLE, show_default=False),
+]
+After = Annotated[
+    str | None,
+    typer.Option("--after", help="Members after this id.", rich_help_panel=PEOPLE, show_default=False),
+]
+Attributes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--attributes", help="What is told of members: plan,country.", rich_help_panel=PEOPLE, show_default=False
+    ),
+]
 Limit = Annotated[int | None, typer.Option("--limit", help="Rows at most.", rich_help_panel=SHAPE, show_default=False)]
 
 
 def question(
     *,
-    start: str | None,
-    end: str | None,
-    last: str | None,
-    exclude_current: bool,
-    grain: str | None,
-    by: list[str] | None,
-    where: list[str] | None,
-    measures: list[str] | None,
-    overall: bool,
-    within: str | None,
-    order: list[str] | None,
-    limit: int | None,
-    timezone: str | None,
-    as_of: str | None,
-    top: int | None = None,
-    bins: list[str] | None = None,
-    subtotals: bool = False,
-    compare: str | None = None,
-    part: str | None = None,
-) -> dict[str, object]:
+    start: From = None,
+    end: To = None,
+    last: LastUnits = None,
+    exclude_current: ExcludeCurrent = False,
+    timezone: TimeZone = None,
+    as_of: AsOf = None,
+    grain: Grain = None,
+    by: By = None,
+    where: Where = None,
+    measures: Measures = None,
+    overall: Overall = False,
+    part: Part = None,
+    top: Top = None,
+    bins: Bins = None,
+    subtotals: Subtotals = False,
+    compare: Compare = None,
+    within: Within = None,
+    order: Order = None,
+    limit: Limit = None,
+    cohort: Cohort = None,
+    by_cohort: ByCohort = None,
+    members: Members = None,
+    first: First = None,
+    after: After = None,
+    attributes: Attributes = None,
+) -> dict[str, Any]:
     """The options as the words of `serving.asking.ask`."""
     if overall and part not in (None, "overall"):
         raise typer.BadParameter(f"--overall and `{part}`: ask for one part at a time", param_hint="--part")
@@ -171,7 +222,41 @@ def question(
         "bins": dict(map(_bins, bins or ())),
         "subtotals": subtotals,
         "compare": compare,
+        "cohort": cohort,
+        "by_cohorts": ",".join(by_cohort or ()),
+        "members": _choices(members) if members else None,
+        "first": first,
+        "after": after,
+        "attributes": ",".join(attributes or ()),
     }
+
+
+def asking(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with all options of `question`, which it gets together as `words`."""
+    own = [one for one in inspect.signature(command).parameters.values() if one.name != "words"]
+    shared = inspect.signature(question).parameters
+
+    @wraps(command)
+    def asked(**given: Any) -> None:
+        words = question(**{name: given.pop(name) for name in shared})
+        command(**given, words=words)
+
+    parameters = [*own, *shared.values()]
+    # Typer reads both: the order of the options, and what they are.
+    asked.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    asked.__annotations__ = {one.name: one.annotation for one in parameters}
+    return asked
+
+
+def _choices(written: list[str]) -> dict[str, str]:
+    """`tier=power,period=2026-01-05`, each by its name."""
+    found = {}
+    for one in ",".join(written).split(","):
+        name, equals, value = one.partition("=")
+        if not equals or not value.strip():
+            raise typer.BadParameter(f"`{one}`: write it as tier=power", param_hint="--members")
+        found[name.strip()] = value.strip()
+    return found
 
 
 def _bins(written: str) -> tuple[str, list[Decimal]]:

@@ -1,4 +1,4 @@
-"""Answers as text and bytes: tables for people; CSV, JSON and Arrow for programs."""
+"""Answers as text and bytes: CSV, JSON and Arrow for programs; tables for people are in `tables`."""
 
 from __future__ import annotations
 
@@ -6,25 +6,23 @@ import csv
 import io
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from metrics_api.cli.tables import digits, write_table
+
 if TYPE_CHECKING:
     import pyarrow as pa
-    from rich.console import Console
-    from rich.table import Table as RichTable
 
     from metrics_api.results import Answer, Info
+    from metrics_api.semantic.model import Metric
 
-FLAGS = ("complete", "provisional")
 SAFE_INTEGER = 2**53 - 1
-WIDEST = 10_000
 
 
 class Format(StrEnum):
@@ -34,12 +32,12 @@ class Format(StrEnum):
     ARROW = "arrow"
 
 
-def write(answer: Answer, label: str, format_: Format, output: Path | None) -> None:
+def write(answer: Answer, metric: Metric, format_: Format, output: Path | None) -> None:
     """Write the first part of an answer to a file, or to standard output."""
     rows = next(iter(answer.parts.values()))
     if format_ is Format.TABLE:
         with _text(output) as file:
-            _write_table(rows, answer.info, label, file)
+            write_table(rows, answer, metric, file)
         return
     with _binary(output) as file:
         if format_ is Format.CSV:
@@ -95,15 +93,9 @@ def _plain(value: object) -> str:
         case date():
             return value.isoformat()
         case Decimal():
-            return _digits(value)
+            return digits(value)
         case _:
             return str(value)
-
-
-def _digits(value: Decimal) -> str:
-    """All digits, without the zeros that a fixed scale adds."""
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def as_json(rows: pa.Table, info: Info) -> bytes:
@@ -121,7 +113,7 @@ def as_json(rows: pa.Table, info: Info) -> bytes:
 def _exact(value: object) -> object:
     match value:
         case Decimal():
-            return _digits(value)
+            return digits(value)
         case int() if abs(value) > SAFE_INTEGER:
             return str(value)
         case _:
@@ -154,114 +146,3 @@ def _write_arrow(rows: pa.Table, info: Info, file: IO[bytes]) -> None:
     rows = rows.replace_schema_metadata({"info": about})
     with pa.ipc.new_stream(file, rows.schema) as stream:
         stream.write_table(rows)
-
-
-# -- for people -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A column of a table, as people read it."""
-
-    name: str
-    cells: Sequence[str]
-    is_number: bool
-
-
-def _write_table(rows: pa.Table, info: Info, label: str, file: IO[str]) -> None:
-    from rich.console import Console
-
-    # Into a file or a pipe columns are as wide as they need to be, whatever the terminal is.
-    is_terminal = file.isatty()
-    console = Console(file=file, markup=False, highlight=False, emoji=False, width=None if is_terminal else WIDEST)
-    notes = [_note(row) for row in rows.select([name for name in FLAGS if name in rows.column_names]).to_pylist()]
-    columns = [_column(rows, name) for name in rows.column_names if name not in FLAGS]
-    if any(notes):
-        columns.append(Shown("", notes, is_number=False))
-    table = _laid_out(columns)
-    if is_terminal and _width(table, console) > console.width:
-        # A few wide rows, such as a funnel's steps, read better as columns.
-        table = min(table, _laid_out(_turned(columns)), key=lambda one: _width(one, console))
-    console.print(f"{label}, {info.first} to {info.last}\n", soft_wrap=True)
-    console.print(table)
-    console.print()
-    for line in footer(info, notes):
-        console.print(line, soft_wrap=not is_terminal)
-
-
-def _laid_out(columns: Sequence[Shown]) -> RichTable:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for one in columns:
-        table.add_column(Text(one.name), justify="right" if one.is_number else "left", overflow="fold")
-    for row in zip(*(one.cells for one in columns), strict=True):
-        table.add_row(*map(Text, row))
-    return table
-
-
-def _width(table: RichTable, console: Console) -> int:
-    return console.measure(table, options=console.options.update(width=WIDEST)).maximum
-
-
-def _turned(columns: Sequence[Shown]) -> list[Shown]:
-    """The rows as columns, under the cells of the first column."""
-    first, *others = columns
-    turned = [Shown(head, [one.cells[row] for one in others], is_number=True) for row, head in enumerate(first.cells)]
-    return [Shown(first.name, [one.name for one in others], is_number=False), *turned]
-
-
-def _column(rows: pa.Table, name: str) -> Shown:
-    import pyarrow as pa
-
-    type_ = rows.schema.field(name).type
-    is_number = pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_)
-    return Shown(name, cells(rows[name].to_pylist()), is_number)
-
-
-def _note(flags: dict[str, object]) -> str:
-    if flags.get("complete") is False:
-        return "incomplete"
-    return "provisional" if flags.get("provisional") else ""
-
-
-def cells(values: Sequence[object]) -> list[str]:
-    """A column as people read it: numbers with equally many decimals, as few as tell them apart to four."""
-    numbers = [one for one in values if isinstance(one, float) and math.isfinite(one)]
-    places = 2 if any(abs(one) >= 100 for one in numbers) else 4
-    while places and all(f"{one:.{places}f}".endswith("0") for one in numbers):
-        places -= 1
-    return [_cell(one, places) for one in values]
-
-
-def _cell(value: object, places: int) -> str:
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case int():
-            return f"{value:,}"
-        case float() if math.isfinite(value):
-            return f"{value:,.{places}f}"
-        case Decimal():
-            return f"{Decimal(_digits(value)):,f}"
-        case datetime():
-            return f"{value:%Y-%m-%d %H:%M}Z"
-        case None | float():
-            return "-"
-        case _:
-            text = str(value)
-            # Control characters in somebody's data are not for the reader's terminal.
-            return text if text.isprintable() else ascii(text)[1:-1]
-
-
-def footer(info: Info, notes: list[str]) -> list[str]:
-    """How far the data reaches, what may still change, and how it was counted."""
-    counted = {word: notes.count(word) for word in ("incomplete", "provisional")}
-    states = [f"{count} of {len(notes)} rows {word}" for word, count in counted.items() if count]
-    through = f"Data through {info.data_through:%Y-%m-%d %H:%M} UTC"
-    lines = ["; ".join([through, *states]) + "."]
-    if info.truncated:
-        lines.append(f"Cut at {info.row_count:,} rows; ask for more with --limit.")
-    return [*lines, *info.conventions]

@@ -218,7 +218,7 @@ class ExampleDefinition(Definition):
     tables: Mapping[str, str] = Field(default_factory=dict)
     """What is in the tables of attributes and aliases: a line with their columns, then a line for each row."""
     query: Mapping[str, Any] = Field(default_factory=dict)
-    """The question: `from`, `to`, `grain`, `by`, `where`, `measures` ...; without a range the days of the events."""
+    """The question: `from`, `to`, `by`, `where`, `members` ...; without a range the days of the events."""
     part: Text | None = None
     """The part of the answer that is looked at, such as `overall`; its rows, or a funnel's steps, unless said."""
     data_through: InstantField | None = None

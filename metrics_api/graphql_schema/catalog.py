@@ -17,7 +17,7 @@ from metrics_api.definitions.sources import EventDefinition, SourceDefinition
 from metrics_api.families import families
 from metrics_api.graphql_schema.context import RequestContext
 from metrics_api.graphql_schema.layout import camel
-from metrics_api.graphql_schema.layouts import sources_of
+from metrics_api.graphql_schema.layouts import people_of, public_cohorts, sources_of, tables_of
 from metrics_api.graphql_schema.names import public_metrics
 from metrics_api.graphql_schema.object_types import resolved
 from metrics_api.periods import Weekday as CoreWeekday
@@ -53,6 +53,7 @@ class ValueType(enum.Enum):
 class DependencyKind(enum.Enum):
     EVENT = "event"
     METRIC = "metric"
+    COHORT = "cohort"
 
 
 @strawberry.enum(description="What a table holds.")
@@ -84,6 +85,20 @@ class CatalogMeasure:
     name: str
     type: ValueType
     description: str | None
+
+
+@strawberry.type(description="A list of rows that a metric answers with.")
+class CatalogPart:
+    name: str
+    description: str
+    columns: list[str] = strawberry.field(description="Beside the breakdowns and measures that are asked for.")
+
+
+@strawberry.type(description="Something that the people behind a metric are chosen by.")
+class CatalogChoice:
+    name: str
+    type: ValueType
+    values: list[str] | None = strawberry.field(description="What it can be; null where it can be any of its type.")
 
 
 @strawberry.type(description="Something a metric can be broken down and filtered by.")
@@ -164,6 +179,27 @@ class CatalogMetric:
             for one in offered
         ]
 
+    @resolved(description="What it answers with, the usual part first.")
+    def parts(self) -> list[CatalogPart]:
+        return [
+            CatalogPart(
+                name=part,
+                description=one.description,
+                columns=[column.name for column in (*one.keys, *one.columns)],
+            )
+            for part, one in tables_of(families()[self.metric.type], every=True).items()
+        ]
+
+    @resolved(description="What the people behind it are chosen by; null if it cannot tell them.")
+    def member_choices(self) -> list[CatalogChoice] | None:
+        people = people_of(self.metric, families()[self.metric.type])
+        if people is None:
+            return None
+        return [
+            CatalogChoice(name=one.name, type=ValueType(one.type), values=list(one.words) or None)
+            for one in people.choices
+        ]
+
     @resolved(description="What it can be broken down by; but for the local clock, filtered by as well.")
     def dimensions(self) -> list[CatalogDimension]:
         sources = sources_of(self.metric.sources)
@@ -233,6 +269,35 @@ class CatalogEvent:
     dependents: list[str] = strawberry.field(description="The metrics that rest on it, directly or through others.")
 
 
+@strawberry.type(description="People who belong together: any metric can be asked of them alone, and by them.")
+class CatalogCohort:
+    cohort: strawberry.Private[Metric]
+    model: strawberry.Private[SemanticModel]
+
+    name: str = strawberry.field(description="The name in the definitions; in capitals, its name in questions.")
+    label: str
+    description: str | None
+    owner: str | None = strawberry.field(description="Who answers for it.")
+    tags: list[str]
+    deprecated: CatalogDeprecation | None
+    entity: str = strawberry.field(description="Who is in it: users or accounts.")
+    sources: list[str] = strawberry.field(description="The sources whose events it looks at.")
+
+    @resolved(description="The events, metrics and cohorts it rests on.")
+    def depends_on(self) -> list[CatalogDependency]:
+        return [CatalogDependency(name=name, kind=_kind(self.model, name)) for name in self.cohort.depends_on]
+
+    @resolved(description="How it is evaluated, in words.")
+    async def conventions(self, info: Info) -> list[str] | None:
+        context: RequestContext = info.context
+        return list((await context.explained(self.cohort.name)).conventions)
+
+    @resolved(description="The statement that would tell its size over the project's usual range.")
+    async def sql(self, info: Info) -> str | None:
+        context: RequestContext = info.context
+        return (await context.explained(self.cohort.name)).sql
+
+
 @strawberry.type(description="The project as a whole.")
 class CatalogProject:
     name: str
@@ -265,6 +330,10 @@ class Catalog:
             and (not tag or tag in one.definition.tags)
             and (not name or one.name == name)
         ]
+
+    @resolved(description="The cohorts that questions can name.")
+    def cohorts(self) -> list[CatalogCohort]:
+        return [_cohort(one, self.model) for one in public_cohorts(self.model)]
 
     @resolved(description="The tables of events.")
     def sources(self, info: Info) -> list[CatalogSource]:
@@ -317,8 +386,26 @@ def catalog_metric(metric: Metric, model: SemanticModel) -> CatalogMetric:
     )
 
 
+def _cohort(cohort: Metric, model: SemanticModel) -> CatalogCohort:
+    written = cohort.definition
+    return CatalogCohort(
+        cohort=cohort,
+        model=model,
+        name=cohort.name,
+        label=cohort.label,
+        description=written.description,
+        owner=written.owner,
+        tags=list(written.tags),
+        deprecated=_deprecation(written),
+        entity=cohort.entity,
+        sources=[one.name for one in cohort.sources],
+    )
+
+
 def _kind(model: SemanticModel, name: str) -> DependencyKind:
-    return DependencyKind.METRIC if name in model.metrics else DependencyKind.EVENT
+    if name in model.metrics:
+        return DependencyKind.METRIC
+    return DependencyKind.COHORT if name in model.cohorts else DependencyKind.EVENT
 
 
 def _definitions(info: Info) -> Definitions:

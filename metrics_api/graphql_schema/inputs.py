@@ -12,6 +12,7 @@ from typing import Any
 import strawberry
 from strawberry import UNSET
 from strawberry.annotation import StrawberryAnnotation
+from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.base import StrawberryList, StrawberryOptional, StrawberryType
 from strawberry.types.field import UNRESOLVED, StrawberryField
 
@@ -231,9 +232,20 @@ def order_type(layout: Layout) -> Any:
     )
 
 
-def words_type(name: str, description: str, words: Sequence[str]) -> Any:
-    """One of some words."""
-    return _enum(name, description, [(word, "") for word in words])
+def optional_argument(python_name: str, name: str, of: Any, description: str) -> StrawberryArgument:
+    """An argument that may be absent."""
+    return StrawberryArgument(
+        python_name=python_name,
+        graphql_name=name,
+        type_annotation=StrawberryAnnotation(of | None, namespace={}),
+        description=description,
+        default=UNSET,
+    )
+
+
+def words_type(name: str, description: str, words: Sequence[tuple[str, str]]) -> Any:
+    """One of some words, each with what it means."""
+    return _enum(name, description, list(words))
 
 
 def _enum(name: str, description: str, values: list[tuple[str, str]]) -> Any:
@@ -252,6 +264,7 @@ __all__ = [
     "dimension_type",
     "filter_type",
     "listed",
+    "optional_argument",
     "order_type",
     "top_type",
     "words_type",

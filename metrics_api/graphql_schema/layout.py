@@ -213,11 +213,20 @@ class Cohorts:
     """The cohorts of an entity: which a question can name."""
 
     entity: str
-    names: tuple[str, ...]
+    names: tuple[tuple[str, str], ...]
+    """Each with what it means."""
+
+    @property
+    def prefix(self) -> str:
+        return "" if self.entity == "user" else pascal(self.entity)
+
+    @property
+    def result_type(self) -> str:
+        return f"{self.prefix}Cohort"
 
     @property
     def name_type(self) -> str:
-        return "CohortName" if self.entity == "user" else f"{pascal(self.entity)}CohortName"
+        return f"{self.prefix}CohortName"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,8 @@ _STATISTICS = ("average", "median", "p25", "p75", "p90", "min", "max")
 _BUCKETS = ("period", "start")
 """Keys that are labels of buckets."""
 _SMALL = ("position", "period_index")
-_MAIN_ROWS: Mapping[str, str] = {"series": "Row", "funnel": "Step", "retention": "Cell"}
-"""How the type of the first part's rows ends; that of any other part is called as the part."""
+_ROWS: Mapping[str, str] = {"rows": "Row", "steps": "Step", "cells": "Cell"}
+"""How the types of some parts' rows end; others are called as the part."""
 _FLAGS = (
     Cell("complete", "complete", "boolean", "Whether the data reaches the bucket's end.", required=True),
     Cell("provisional", "provisional", "boolean", "Whether late events may still change it.", required=True),
@@ -57,13 +57,13 @@ def layout_of(metric: Metric, model: SemanticModel) -> Layout:
     offered = {one.name: one for one in family.measures(metric)}
     base = f"{sources.base}{pascal(metric.type)}{_kinds(offered, family)}"
     fields = measure_fields(metric, family, sources)
-    breakdowns = (*_breakdowns(sources), *((_COHORT,) if model.cohorts else ()))
+    breakdowns = (*_breakdowns(sources), *((BY_COHORTS,) if public_cohorts(model) else ()))
     return Layout(
         base=base,
         shape=family.shape,
         sources=sources,
         tables=tuple(_table(base, part, one, family, fields, breakdowns) for part, one in tables_of(family).items()),
-        has_overall="overall" in family.parts and "overall" not in family.tables,
+        has_overall=family.shape == "series" and "overall" in family.parts,
         has_window=family.shape == "funnel",
         has_top=family.ranking is not None or "overall" in family.parts,
         people=people_of(metric, family),
@@ -71,10 +71,11 @@ def layout_of(metric: Metric, model: SemanticModel) -> Layout:
     )
 
 
-def tables_of(family: Family) -> Mapping[str, CoreTable]:
-    """The parts that are lists of rows, the default one first; not an overall that is one row."""
-    known = {**SERIES, **family.tables} if family.shape == "series" else family.tables
-    return {part: known[part] for part in family.parts if part != "overall" or part in family.tables}
+def tables_of(family: Family, *, every: bool = False) -> Mapping[str, CoreTable]:
+    """The parts that are lists of rows, the default one first: of a series, all but `overall`, unless it is asked."""
+    is_series = family.shape == "series"
+    known = {**SERIES, **family.tables} if is_series else family.tables
+    return {part: known[part] for part in family.parts if every or not (is_series and part == "overall")}
 
 
 def _table(
@@ -90,7 +91,7 @@ def _table(
     value = next((one for one in measures if one.name == "value" and isinstance(one, Cell)), None)
     return Table(
         part=part,
-        row_type=f"{base}{_MAIN_ROWS.get(family.shape, pascal(part)) if is_main else pascal(part)}",
+        row_type=f"{base}{_ROWS.get(part, pascal(part))}",
         description=table.description,
         keys=tuple(map(_cell, table.keys)),
         breakdowns=breakdowns,
@@ -124,8 +125,15 @@ def people_of(metric: Metric, family: Family) -> People | None:
 
 def cohorts_of(entity: str, model: SemanticModel) -> Cohorts | None:
     """The cohorts of an entity, if there are any."""
-    names = tuple(name for name, one in model.cohorts.items() if one.entity == entity)
-    return Cohorts(entity, names) if names else None
+    found = [one for one in public_cohorts(model) if one.entity == entity]
+    return (
+        Cohorts(entity, tuple((one.name, one.definition.description or one.label) for one in found)) if found else None
+    )
+
+
+def public_cohorts(model: SemanticModel) -> list[Metric]:
+    """The cohorts that are offered by themselves, in the order they are written."""
+    return [one for one in model.cohorts.values() if one.definition.visibility == "public"]
 
 
 def _kinds(offered: Mapping[str, Measure], family: Family) -> str:
@@ -146,7 +154,7 @@ def _breakdowns(sources: Sources) -> tuple[Cell, ...]:
     )
 
 
-_COHORT = Cell(COHORT, COHORT, "string", "The cohort. Null unless `byCohorts` asks for it.", is_breakdown=True)
+BY_COHORTS = Cell(COHORT, COHORT, "string", "The cohort. Null unless `byCohorts` asks for it.", is_breakdown=True)
 
 
 def _compared(value: Cell) -> tuple[Cell, ...]:

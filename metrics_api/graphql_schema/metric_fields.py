@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeAlias
 
-from strawberry import UNSET
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
@@ -16,7 +15,7 @@ from strawberry.types.info import Info
 
 from metrics_api.families import families
 from metrics_api.graphql_schema.context import RequestContext
-from metrics_api.graphql_schema.inputs import Compare, DurationInput, Grain, TimeInput, listed
+from metrics_api.graphql_schema.inputs import Compare, DurationInput, Grain, TimeInput, listed, optional_argument
 from metrics_api.graphql_schema.layout import Layout, camel
 from metrics_api.graphql_schema.object_types import ObjectTypes, not_constructed
 from metrics_api.graphql_schema.question import question
@@ -64,8 +63,7 @@ class MetricField(StrawberryField):
     async def _answer(self, info: Info, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         context: RequestContext = info.context
         context.count_metric()
-        limits = context.limits
-        asked = question(self.metric, self.layout, arguments, conditions=limits.conditions, nesting=limits.nesting)
+        asked = question(self.metric, self.layout.sources, arguments, context.limits)
         nodes = info._raw_info.field_nodes  # noqa: SLF001 - the nodes have no public door
         shape = _SHAPES.get(self.layout.shape, _LISTS)
         wanted = shape.wanted(Document.of(info), self.layout, nodes)
@@ -104,16 +102,7 @@ class MetricFields:
 
     def _arguments(self, layout: Layout) -> list[StrawberryArgument]:
         asked = (*self._range(layout), *self._people(layout), *self._groups(layout), *self._rows(layout))
-        return [
-            StrawberryArgument(
-                python_name=python_name,
-                graphql_name=name,
-                type_annotation=StrawberryAnnotation(of | None, namespace={}),
-                description=description,
-                default=UNSET,
-            )
-            for python_name, name, of, description in asked
-        ]
+        return [optional_argument(*one) for one in asked]
 
     def _range(self, layout: Layout) -> Iterator[_Argument]:
         range_, bucket = _RANGES.get(layout.shape, ("The range.", "The size of a bucket; a day when absent."))

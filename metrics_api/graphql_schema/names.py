@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from metrics_api.errors import Problem, SourceSpan
 from metrics_api.families import families
 from metrics_api.graphql_schema.layout import Group, Layout, Sources, Table, camel, cohort_type, measured_columns
-from metrics_api.graphql_schema.layouts import layout_of
+from metrics_api.graphql_schema.layouts import BY_COHORTS, layout_of
 from metrics_api.semantic.model import Metric, Property, SemanticModel
 
 if TYPE_CHECKING:
@@ -27,13 +27,14 @@ OWN_TYPES = frozenset((
     "BooleanFilter", "DateFilter", "DateTimeFilter", "Catalog", "CatalogMetric", "CatalogMeasure", "CatalogDimension",
     "CatalogSource", "CatalogProperty", "CatalogDependency", "CatalogDeprecation", "CatalogFreshness",
     "CatalogProject", "CatalogColumn", "CatalogLineage", "CatalogEvent", "TableKind",
+    "CatalogCohort", "CatalogPart", "CatalogChoice",
     "Compare", "MetricClass", "MetricFormat", "ValueType", "DependencyKind", "Weekday", "Date",
     "DateTime", "BigInt", "Decimal", "Period", "String", "Int", "Float", "Boolean", "ID", "Mutation", "Subscription",
 ))
 PEOPLE_TYPES = frozenset((
     "UserAttributes", "UserMember", "UserMemberEdge", "UserMembers", "AccountAttributes", "AccountMember",
     "AccountMemberEdge", "AccountMembers", "PageInfo", "CohortName", "AccountCohortName", "Cohort", "AccountCohort",
-    "CohortSize",
+    "CohortSize", "AccountCohortSize",
 ))
 # fmt: on
 
@@ -115,8 +116,8 @@ def _field_claims(layout: Layout, table: Table, definitions: Definitions | None)
 def _breakdown_claims(layout: Layout, own: _Owner, definitions: Definitions | None) -> Iterator[_Claim]:
     properties = {of.name: of for of in layout.sources.properties}
     for cell in layout.main.breakdowns:
-        of = properties.get(cell.column)
-        yield cell.name, cell, _property(of, layout.sources, definitions) if of else own
+        of = properties.get(cell.column) if cell is not BY_COHORTS else None
+        yield cell.name, (cell, of), _property(of, layout.sources, definitions) if of else own
 
 
 def _order_claims(layout: Layout, definitions: Definitions | None) -> Iterator[_Claim]:

@@ -10,8 +10,9 @@ from typing import Any
 from strawberry import UNSET
 
 from metrics_api.errors import Code, Problem, QueryError
+from metrics_api.graphql_schema.context import RequestLimits
 from metrics_api.graphql_schema.inputs import PYTHON_NAME, Direction
-from metrics_api.graphql_schema.layout import Layout, Sources, camel
+from metrics_api.graphql_schema.layout import Sources, camel
 from metrics_api.periods import Duration, Grain
 from metrics_api.query.metric_query import (
     OPERATORS,
@@ -30,9 +31,7 @@ from metrics_api.query.metric_query import Compare as CoreCompare
 LONGEST = 999_999
 
 
-def question(
-    metric: str, layout: Layout, arguments: Mapping[str, Any], *, conditions: int, nesting: int
-) -> MetricQuery:
+def question(metric: str, sources: Sources, arguments: Mapping[str, Any], limits: RequestLimits) -> MetricQuery:
     """The question without parts and measures, which follow from the selection. Raises QueryError."""
     asked = {name: value for name, value in arguments.items() if value is not None and value is not UNSET}
     grain = asked.get("grain")
@@ -41,7 +40,7 @@ def question(
         time=_time(asked.get("time")),
         grain=None if grain is None else Grain(grain.value),
         by=tuple(one.value for one in asked.get("by", ())),
-        where=_Filter(layout.sources, conditions, nesting).condition(asked.get("where")),
+        where=_Filter(sources, limits.conditions, limits.nesting).condition(asked.get("where")),
         within=_duration("within", asked["within"]) if "within" in asked else None,
         order=tuple((one.by.value, one.direction is Direction.DESC) for one in asked.get("order", ())),
         limit=asked.get("limit"),

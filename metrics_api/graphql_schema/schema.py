@@ -11,6 +11,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import create_type
 from strawberry.types.execution import ExecutionContext, ExecutionResult
 
+from metrics_api.definitions.base import ENTITIES
 from metrics_api.definitions.loader import Definitions
 from metrics_api.errors import DefinitionError
 from metrics_api.graphql_schema import print_sdl
@@ -18,11 +19,12 @@ from metrics_api.graphql_schema.catalog import Catalog
 from metrics_api.graphql_schema.context import RequestContext
 from metrics_api.graphql_schema.documents import Documents, KnownDocuments
 from metrics_api.graphql_schema.failures import told
-from metrics_api.graphql_schema.layouts import layout_of
+from metrics_api.graphql_schema.layouts import cohorts_of, layout_of
 from metrics_api.graphql_schema.metric_fields import MetricFields
 from metrics_api.graphql_schema.names import name_problems, public_metrics
 from metrics_api.graphql_schema.object_types import resolved
 from metrics_api.graphql_schema.scalars import SCALARS
+from metrics_api.graphql_schema.shapes.cohorts import cohort_field
 from metrics_api.semantic.model import SemanticModel
 
 
@@ -64,15 +66,20 @@ def _query_type(model: SemanticModel) -> Any:
     def catalog() -> Catalog:
         return Catalog(model=model)
 
-    if not each:  # An object without fields is no type.
-        return create_type("Query", [catalog])  # type: ignore[list-item]
-    metrics_type = create_type("Metrics", list(each), description="The metrics, a field for each.")
+    roots: list[Any] = [catalog]
+    if each:  # An object without fields is no type.
+        metrics_type = create_type("Metrics", list(each), description="The metrics, a field for each.")
 
-    @resolved(description="Ask metrics.", of=metrics_type)
-    def metrics() -> Mapping[str, Any]:
-        return {}
+        @resolved(description="Ask metrics.", of=metrics_type)
+        def metrics() -> Mapping[str, Any]:
+            return {}
 
-    return create_type("Query", [metrics, catalog])  # type: ignore[list-item]
+        roots.insert(0, metrics)
+    for entity in ENTITIES:
+        if (cohorts := cohorts_of(entity, model)) is not None:
+            found = [(model.cohorts[name], layout_of(model.cohorts[name], model)) for name, _ in cohorts.names]
+            roots.append(cohort_field(cohorts, found, fields.types))
+    return create_type("Query", roots)
 
 
 def _value(source: object, name: str) -> object:

@@ -16,6 +16,7 @@ from metrics_api.errors import Code, Problem, QueryError, did_you_mean
 from metrics_api.periods import DAY, MICROSECOND, Calendar, Duration, Grain, Period, Span, add_months, is_timezone
 from metrics_api.plan.expr import Expr, Type
 from metrics_api.plan.nodes import Plan
+from metrics_api.query.choices import read_choices
 from metrics_api.query.dimension import COHORT, Clock, Dimension
 from metrics_api.query.filters import Filters
 from metrics_api.query.limits import Limits
@@ -314,25 +315,25 @@ class _Binder:
             self.problem(
                 f"{page.first:,} members; a page has 1 to {self.limits.most_members:,}", code=Code.LIMIT_EXCEEDED
             )
-        choices = self.family.members.choices(self.metric)
-        page = replace(page, of=tuple((name, _as_meant(value, choices.get(name))) for name, value in page.of))
-        for name, value in page.of:
-            if name not in choices:
-                fix = did_you_mean(name, choices, what="choices")
-                self.problem(f"members cannot be chosen by `{name}`", fix, Code.UNKNOWN_NAME)
-            elif wrong := _wrong_choice(name, value, choices[name]):
-                self.problems.append(Problem(f"{self.metric.name}: {wrong[0]}", fix=wrong[1], code=Code.QUERY_INVALID))
-        for name in page.attributes:
-            if name not in (known := self.attributes()):
-                refused = personal_refusal(name) if name in self.personal else None
-                fix = refused.fix if refused else did_you_mean(name, known, what="attributes")
-                told = refused.message if refused else f"there is no attribute `{name}` of {self.metric.entity}s"
-                self.problem(told, fix, Code.QUERY_INVALID if refused else Code.UNKNOWN_NAME)
-        return page
+        of, wrong = read_choices(page.of, self.family.members.choices(self.metric), self.metric.name)
+        self.problems += wrong
+        return replace(page, of=of, attributes=self.attributes(page.attributes))
 
-    def attributes(self) -> list[str]:
-        """What may be told of a member."""
-        return [one.name for one in self.properties.values() if one.entity == self.metric.entity]
+    def attributes(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """What is told of a member, by the names of answers: of users `plan` is `user_plan`."""
+        entity = self.metric.entity
+        known = {one.name: one for one in self.properties.values() if one.entity == entity}
+        short = {one.written.partition(".")[2]: name for name, one in known.items()}
+        found = []
+        for name in names:
+            if (asked := short.get(name, name)) in known:
+                found.append(asked)
+            elif {name, f"{entity}_{name}"} & self.personal:
+                self.problem(f"`{name}` is personal: it is not told in this release", "Leave it out.")
+            else:
+                fix = did_you_mean(name, short, what="attributes")
+                self.problem(f"there is no attribute `{name}` of {entity}s", fix, Code.UNKNOWN_NAME)
+        return tuple(dict.fromkeys(found))
 
     def compared(self) -> Compare | None:
         if self.query.compare is not None and not any(one.name == "value" for one in self.family.measures(self.metric)):
@@ -419,6 +420,8 @@ def _by_one_name(query: MetricQuery, fields: Mapping[str, Property]) -> MetricQu
         return tuple((names.get(name, name), other) for name, other in pairs)
 
     by = tuple(names.get(name, name) for name in query.by)
+    told = tuple(names.get(name, name) for name in query.members.attributes)
+    query = replace(query, members=replace(query.members, attributes=told)) if told else query
     return replace(query, by=by, top=named(query.top), bins=named(query.bins), order=named(query.order))
 
 
@@ -447,28 +450,6 @@ def _member_columns(query: BoundQuery) -> dict[str, tuple[Column, ...]]:
         MEMBERS: (Column("id", Type.STRING, description="Who it is."), *shown),
         MEMBER_COUNT: (Column("users", Type.INTEGER, description="How many they are."),),
     }
-
-
-def _as_meant(value: str | int | date, choices: tuple[str, ...] | Type | None) -> str | int | date:
-    """A date or number that is written as a text, as such; else the value, for `_wrong_choice` to look at."""
-    if not isinstance(value, str) or choices not in (Type.DATE, Type.INTEGER):
-        return value
-    try:
-        return date.fromisoformat(value) if choices is Type.DATE else int(value)
-    except ValueError:
-        return value
-
-
-def _wrong_choice(name: str, value: object, choices: tuple[str, ...] | Type) -> tuple[str, str | None] | None:
-    """What is wrong with a choice of members, and the remedy."""
-    if isinstance(choices, tuple):
-        if value in choices:
-            return None
-        return f"there is no {name} `{value}`", did_you_mean(str(value), choices, what=f"values of `{name}`")
-    fits = {Type.DATE: date, Type.INTEGER: int}[choices]
-    if isinstance(value, fits) and not isinstance(value, bool):
-        return None
-    return f"`{name}` is {a(choices)}; `{value}` is not", None
 
 
 def _last_units(calendar: Calendar, today: date, duration: Duration, *, exclude_current: bool) -> tuple[date, date]:

@@ -106,17 +106,18 @@ def prepared_tests(
 
 
 def _chosen(model: SemanticModel, names: Sequence[str]) -> list[tuple[str, str]]:
-    every = [(metric, name) for metric, one in model.metrics.items() for name in one.definition.tests]
+    known = {**model.metrics, **model.cohorts}
+    every = [(metric, name) for metric, one in known.items() for name in one.definition.tests]
     if not names:
         return every
     problems = []
     for name in names:
         metric, _, test = name.partition(".")
-        if metric not in model.metrics:
-            fix = did_you_mean(metric, model.metrics, what="metrics")
+        if metric not in known:
+            fix = did_you_mean(metric, known, what="metrics and cohorts" if model.cohorts else "metrics")
             problems.append(Problem(f"there is no metric `{metric}`", fix=fix, code=Code.UNKNOWN_NAME))
         elif test and (metric, test) not in every:
-            fix = did_you_mean(test, model.metrics[metric].definition.tests, what=f"tests of {metric}")
+            fix = did_you_mean(test, known[metric].definition.tests, what=f"tests of {metric}")
             problems.append(Problem(f"{metric}: there is no test `{test}`", fix=fix, code=Code.UNKNOWN_NAME))
     if problems:
         raise QueryError(problems)
@@ -128,10 +129,10 @@ class _Preparing:
 
     def __init__(self, model: SemanticModel, definitions: Definitions, metric: str, name: str) -> None:
         self.model, self.definitions = model, definitions
-        self.metric, self.name = model.metrics[metric], name
+        self.metric, self.name = model.metrics.get(metric) or model.cohorts[metric], name
         self.test: ExampleDefinition = self.metric.definition.tests[name]
         self.family = families()[self.metric.type]
-        self.path: Path = ("metrics", metric, "tests", name)
+        self.path: Path = ("metrics" if metric in model.metrics else "cohorts", metric, "tests", name)
         self.problems: list[Problem] = []
 
     def prepared(self) -> Prepared:
@@ -166,7 +167,8 @@ class _Preparing:
         except (TypeError, ValueError, AttributeError):
             self.problem("the query cannot be read", "query", fix="Write words and lists, as in `by: [country]`.")
             return None
-        query = replace(query, parts=(self.test.part or (query.parts or self.family.parts)[0],))
+        parts = (self.test.part,) if self.test.part else query.parts or self.family.parts[:1]
+        query = replace(query, parts=parts)
         time = self.range(query, examples)
         if time is None:
             return None
@@ -220,7 +222,9 @@ class _Preparing:
             return ()
 
     def fixed_columns(self) -> tuple[str, ...]:
-        return ("step",) if self.family.shape == "funnel" else ()
+        """The columns that a part has whatever is asked."""
+        table = self.family.tables.get(self.test.part or self.family.parts[0])
+        return () if table is None else tuple(one.name for one in (*table.keys, *table.columns))
 
     def expectation(self, bound: BoundQuery) -> tuple[Expectation, Sequence[Cells]] | None:
         part = bound.parts[0]

@@ -7,8 +7,9 @@ import secrets
 
 from starlette.responses import HTMLResponse
 
-from metrics_api.graphql_schema.layout import camel
-from metrics_api.graphql_schema.names import first_series
+from metrics_api.graphql_schema.layout import Cell, camel
+from metrics_api.graphql_schema.layouts import layout_of
+from metrics_api.graphql_schema.names import first_series, public_metrics
 from metrics_api.semantic.model import SemanticModel
 
 _PAGE = """\
@@ -88,16 +89,26 @@ def query_page(model: SemanticModel) -> HTMLResponse:
 
 
 def example_query(model: SemanticModel) -> str:
-    """The last days of the project's first series, preferably of value received; the catalog if there is none."""
+    """The last days of the project's first series, preferably of value received; else what its first metric tells."""
     first = first_series(model)
-    if first is None:
+    if first is not None:
+        return _EXAMPLE.format(f"{camel(first.name)}(time: {{last: {{n: 14, unit: DAY}}}}, grain: DAY)", _OF_SERIES)
+    if not (metrics := public_metrics(model)):
         return "{ catalog { metrics { name type class } } }"
-    return f"""\
+    main = layout_of(metrics[0], model).main
+    measures = [one for one in main.measures if isinstance(one, Cell)]
+    cells = " ".join(one.name for one in (*main.keys, *main.cells, *measures))
+    return _EXAMPLE.format(camel(metrics[0].name), f"columns {{ {cells} }}")
+
+
+_OF_SERIES = """\
+rows { period value complete }
+      overall { value }"""
+_EXAMPLE = """\
 {{
   metrics {{
-    {camel(first.name)}(time: {{last: {{n: 14, unit: DAY}}}}, grain: DAY) {{
-      rows {{ period value complete }}
-      overall {{ value }}
+    {} {{
+      {}
       info {{ timezone dataThrough conventions }}
     }}
   }}

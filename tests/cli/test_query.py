@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 
 from metrics_api import load_project
-from metrics_api.cli.written import as_csv, as_json, cells
+from metrics_api.cli.tables import cells
+from metrics_api.cli.written import as_csv, as_json
 from metrics_api.serving.asking import ask
 from tests.cli.conftest import Invoke, lines, run
 

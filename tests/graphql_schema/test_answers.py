@@ -15,8 +15,7 @@ from metrics_api.query.metric_query import Between, Compare, MetricQuery
 
 METRICS = [one.name for one in public_metrics(streaming()[0].model)]
 EVERY_SERIES = [name for name in METRICS if families()[streaming()[0].model.metrics[name].type].shape == "series"]
-FUNNELS = [name for name in METRICS if families()[streaming()[0].model.metrics[name].type].shape == "funnel"]
-TABLES = [name for name in METRICS if families()[streaming()[0].model.metrics[name].type].shape == "tables"]
+LISTS = [name for name in METRICS if families()[streaming()[0].model.metrics[name].type].shape in ("funnel", "tables")]
 TIME = 'time: {between: {from: "2025-10-20", to: "2025-11-02"}}'
 
 
@@ -182,36 +181,23 @@ def test_every_further_table_of_every_series(metric: str) -> None:
         assert len(beside["rows"]) == 8 and len(beside["overallBy"]) == 4 and beside["overall"]["value"] is not None
 
 
-@pytest.mark.parametrize("metric", FUNNELS)
-def test_every_column_of_every_funnel(metric: str) -> None:
+@pytest.mark.parametrize("metric", LISTS)
+def test_every_column_of_every_part(metric: str) -> None:
     shape = layout(metric)
-    every = selection(shape.main.row)
-    body = f"{field_of(metric)}({TIME}, by: [PLATFORM]) {{ steps {{ {every} }} columns {{ {every} }} }}"
+    parts = " ".join(f"{field_of(one.part)} {{ {selection(one.row)} }}" for one in shape.tables)
+    body = f"{field_of(metric)}({TIME}, by: [PLATFORM]) {{ {parts} columns {{ {selection(shape.main.row)} }} }}"
     answer = ask(f"{{ metrics {{ {body} }} }}").metrics[field_of(metric)]
-    expected = rows(core(metric, shape.main.row, by=("platform",)).parts["steps"])
+    expected = core(metric, shape.main.row, by=("platform",), parts=tuple(one.part for one in shape.tables)).parts
     unasked = {one.column: None for one in shape.main.breakdowns if one.column != "platform"}
-    assert [flat(row, shape.main.row) for row in answer["steps"]] == close([row | unasked for row in expected])
-    assert {row["step"] for row in expected} == set(answer["columns"]["step"])
-    assert flat(answer["columns"], shape.main.row)["converted"] == [row["converted"] for row in expected]
-
-
-@pytest.mark.parametrize("metric", TABLES)
-def test_every_column_of_every_table(metric: str) -> None:
-    shape = layout(metric)
-    parts = {table.part: selection(table.row) for table in shape.tables}
-    body = " ".join(f"{field_of(part)} {{ {every} }}" for part, every in parts.items())
-    main = parts[shape.main.part]
-    body = f"{field_of(metric)}({TIME}, by: [PLATFORM]) {{ {body} columns {{ {main} }} }}"
-    answer = ask(f"{{ metrics {{ {body} }} }}").metrics[field_of(metric)]
-    answered = core(metric, shape.main.row, by=("platform",), parts=tuple(parts)).parts
     for table in shape.tables:
-        expected = rows(answered[table.part])
-        unasked = {one.column: None for one in table.breakdowns if one.column != "platform"}
         found = [flat(row, table.row) for row in answer[field_of(table.part)]]
-        assert found == close([row | unasked for row in expected]), table.part
-        assert expected, table.part
+        assert found == close([row | unasked for row in rows(expected[table.part])])
+        assert found
     columns = flat(answer["columns"], shape.main.row)
-    assert columns["users"] == [row["users"] for row in rows(answered[shape.main.part])]
+    known = rows(expected[shape.main.part])
+    assert {name: columns[name] for name in known[0]} == {
+        name: [row[name] for row in close(known)] for name in known[0]
+    }
 
 
 def test_the_people_of_a_tier() -> None:

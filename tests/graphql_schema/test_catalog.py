@@ -316,3 +316,18 @@ def test_what_replaces_a_definition_must_be_there(tmp_path: Path) -> None:
         "project.yml:42:66  there is no metric `buyer`",
         "    Did you mean `buyers`?",
     ]
+
+
+def test_parts_and_choices() -> None:
+    body = "parts { name columns description } memberChoices { name type values }"
+    found = ask(f"{{ catalog {{ metrics {{ name {body} }} }} }}").data["catalog"]["metrics"]
+    known = {one.pop("name"): one for one in found}
+    growth, stickiness = known["growth"], known["stickiness"]
+    assert [(one["name"], one["columns"]) for one in stickiness["parts"]] == [
+        ("rows", ["period"]), ("overall", []), ("histogram", ["period", "active_days", "users", "share"]),
+    ]  # fmt: skip
+    assert all(part["description"] for one in found for part in one["parts"])
+    assert stickiness["memberChoices"] is None
+    state, period = growth["memberChoices"]
+    assert (state["name"], state["type"], "resurrecting" in state["values"]) == ("state", "STRING", True)
+    assert period == {"name": "period", "type": "DATE", "values": None}

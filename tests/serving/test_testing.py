@@ -12,10 +12,12 @@ import pytest
 
 from families.cases import Case, cases_below
 from families.engines import ENGINES
+from graphql_schema.people import with_people
 from metrics_api.compile.project import load_model
 from metrics_api.definitions.yaml12 import parse_yaml
 from metrics_api.engines import engine
 from metrics_api.errors import QueryError
+from metrics_api.families import families
 from metrics_api.serving.testing import Outcome, prepared_tests, run_tests
 
 FAMILIES = Path(__file__).parents[1] / "families"
@@ -527,3 +529,78 @@ def test_every_engine_can_say_it(tmp_path: Path) -> None:
         sql = compile_query(bound, engine(name).dialect, test.tables).sql
         assert "raw.events" not in sql
         assert "New York" in sql
+
+
+def test_the_people_behind_a_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(families(), "active_users", with_people())  # type: ignore[arg-type]
+    metric = """\
+metrics:
+  active:
+    type: active_users
+    on: watch
+    window: 7 days
+    tests:
+      often:
+        events: &events |
+          watch  ann  2026-01-05 09:00
+          watch  ann  2026-01-05 10:00
+          watch  ann  2026-01-06 09:00
+          watch  bob  2026-01-06 09:00
+        tables: {people: "id plan\\nann pro"}
+        query: {members: {habit: often}, attributes: [plan]}
+        expect: [{id: ann, user_plan: pro}]
+      at_least_so_often:
+        events: *events
+        query: {members: {at_least: "1", day: 2026-01-06}, first: 1}
+        expect: [{id: ann}]
+      their_number:
+        events: *events
+        part: member_count
+        expect: {users: 2}
+      everybody:
+        events: *events
+        part: members
+        expect: |
+          id
+          bob
+          ann
+"""
+    *passed, failed = outcomes(tmp_path, PROJECT + metric.replace("&events ", "").replace("*events", _events(metric)))
+    assert [one.passed for one in passed] == [True, True, True]
+    assert failed.differences == ("  id", "- bob", "+ ann", "- ann", "+ bob")
+
+
+def _events(metric: str) -> str:
+    """What YAML's anchor would stand for: definitions have none."""
+    lines = [line.strip() for line in metric.splitlines() if line.strip().startswith("watch  ")]
+    return json.dumps("\n".join(lines))
+
+
+def test_people_that_cannot_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(families(), "active_users", with_people())  # type: ignore[arg-type]
+    tests = {
+        "a": {"members": {"habit": "ofen"}},
+        "b": {"members": {"habbit": "often"}},
+        "c": {"members": {"day": "tomorrow"}},
+        "d": {"members": {"at_least": 1.5}},
+        "e": {"members": {}, "attributes": ["plam"]},
+        "f": {"first": 5},
+        "g": {"members": {}, "by": ["country"]},
+    }
+    each = "".join(
+        f'      {name}: {{events: "watch ann 2026-01-05", query: {json.dumps(query)}, expect: {{id: ann}}}}\n'
+        for name, query in tests.items()
+    )
+    metric = f"metrics:\n  active:\n    type: active_users\n    on: watch\n    window: 7 days\n    tests:\n{each}"
+    (tmp_path / "project.yml").write_text(PROJECT + metric, "utf-8")
+    model, definitions = load_model(tmp_path)
+    _, problems = prepared_tests(model, definitions)
+    assert [(one.message.removeprefix("active.tests."), one.fix) for one in problems] == [
+        ("a: there is no habit `ofen`", "Did you mean `often`?"),
+        ("b: members cannot be chosen by `habbit`", "Did you mean `habit`?"),
+        ("c: `day` is a date; `tomorrow` is not", "Write it as `2026-01-31`."),
+        ("d: `at_least` is an integer; `1.5` is not", None),
+        ("e: there is no attribute `plam` of users", "Did you mean `plan`?"),
+        ("f: people are chosen, and not asked for", "Ask for the part `members`."),
+        ("g: the part `members` is a list of people in order of their ids", "Leave `by` and `order`."),
+    ]

@@ -186,6 +186,28 @@ def test_the_page_needs_no_network_and_its_query_works() -> None:
     assert len(answered["data"]["metrics"]["videosWatched"]["rows"]) == 14
 
 
+def test_the_page_of_a_project_without_values(tmp_path: Path) -> None:
+    text = """
+version: 1
+project: {name: p, warehouses: {here: {type: duckdb, path: w.duckdb}}}
+sources:
+  events: {table: events, time: at, event_name: event, identity: {user: u}, properties: {country: string}}
+events: {a: {source: events}, b: {source: events}}
+metrics:
+  path: {type: funnel, steps: {first: {event: a}, second: {event: b}}}
+"""
+    with duckdb.connect(str(tmp_path / "w.duckdb")) as warehouse:
+        warehouse.execute(
+            "CREATE TABLE events AS SELECT now()::TIMESTAMP AS at, 'a' AS event, 'x' AS u, 'DE' AS country"
+        )
+    project = project_of(text, tmp_path)
+    query = example_query(project.model)
+    assert "columns { step position entered converted" in query
+    answered = send(app=create_app(project), json={"query": query}).json()
+    assert answered["data"]["metrics"]["path"]["columns"]["step"] == ["first", "second"]
+    project.close()
+
+
 def test_the_page_of_a_project_with_an_odd_name(tmp_path: Path) -> None:
     text = "version: 1\nproject: {name: '</title><script>alert(1)</script>$nonce$'}\n"
     project: Project = project_of(text, tmp_path)

@@ -18,7 +18,7 @@ from strawberry.types.info import Info
 from metrics_api.graphql_schema.answers import columns_of, rows_of
 from metrics_api.graphql_schema.context import RequestContext
 from metrics_api.graphql_schema.cursors import Place, cursor, mark_of, place_of
-from metrics_api.graphql_schema.inputs import PYTHON_NAME, listed, words_type
+from metrics_api.graphql_schema.inputs import PYTHON_NAME, listed, optional_argument, words_type
 from metrics_api.graphql_schema.layout import Cell, Choice, People, camel
 from metrics_api.graphql_schema.object_types import AnswerInfo, ObjectTypes, not_constructed, output_field
 from metrics_api.graphql_schema.scalars import BigInt
@@ -60,7 +60,7 @@ class _MembersField(StrawberryField):
         context: RequestContext = info.context
         context.count_metric()
         given = {name: value for name, value in arguments.items() if value is not None and value is not UNSET}
-        chosen = ((one.name, given[PYTHON_NAME + one.name]) for one in self.people.choices)
+        chosen = ((one.name, given.get(PYTHON_NAME + one.name)) for one in self.people.choices)
         of = tuple((name, getattr(value, "value", value)) for name, value in chosen if value is not None)
         asked = _of_members(about, of)
         mark = mark_of(asked, context.project.model)
@@ -148,11 +148,17 @@ def members_field(people: People, types: ObjectTypes) -> StrawberryField:
     chosen = [(one, _choice(one, types)) for one in people.choices]
     made.arguments = [
         *(
-            _argument(PYTHON_NAME + one.name, camel(one.name), of | None, UNSET, "Only those; the usual when absent.")
+            optional_argument(PYTHON_NAME + one.name, camel(one.name), of, "Only those; the usual when absent.")
             for one, of in chosen
         ),
-        _argument("first", "first", int, Page().first, "How many at most."),
-        _argument("after", "after", str | None, UNSET, "The `endCursor` of the page before."),
+        StrawberryArgument(
+            python_name="first",
+            graphql_name="first",
+            type_annotation=StrawberryAnnotation(int, namespace={}),
+            description="How many at most.",
+            default=Page().first,
+        ),
+        optional_argument("after", "after", str, "The `endCursor` of the page before."),
     ]
     return not_constructed(made)
 
@@ -160,17 +166,11 @@ def members_field(people: People, types: ObjectTypes) -> StrawberryField:
 def _choice(one: Choice, types: ObjectTypes) -> Any:
     if not one.words:
         return _TYPES[one.type]
-    return types.once(one.type_name, lambda: words_type(one.type_name, f"A {one.name.replace('_', ' ')}.", one.words))
+    return types.once(one.type_name, lambda: _words(one))
 
 
-def _argument(python_name: str, name: str, of: Any, default: Any, description: str) -> StrawberryArgument:
-    return StrawberryArgument(
-        python_name=python_name,
-        graphql_name=name,
-        type_annotation=StrawberryAnnotation(of, namespace={}),
-        description=description,
-        default=default,
-    )
+def _words(one: Choice) -> Any:
+    return words_type(one.type_name, f"A {one.name.replace('_', ' ')}.", [(word, "") for word in one.words])
 
 
 def _members_type(people: People, types: ObjectTypes) -> Any:
