@@ -27,7 +27,7 @@ from metrics_api.definitions.loader import read_definitions
 from metrics_api.definitions.names import references
 from metrics_api.definitions.yaml12 import parse_yaml, read_yaml
 from metrics_api.engines import engines
-from metrics_api.families import families
+from metrics_api.families import families, metric_types
 from metrics_api.plan import nodes
 from metrics_api.plan.expr import OPERATIONS
 
@@ -170,24 +170,28 @@ def test_the_examples_of_all_families_make_a_project(tmp_path: Path) -> None:
     for reference in ("sign_up", "value_moment"):
         written["project"].pop(reference, None)
     metrics: dict[str, Any] = {}
+    cohorts: dict[str, Any] = {}
     for family in families().values():
         example: Any = parse_yaml(family.example, family.type).data
-        assert {one["type"] for one in example.values()} == {family.type}
-        assert not example.keys() & metrics.keys(), family.type
-        metrics |= example
+        assert {one.get("type", "cohort") for one in example.values()} == {family.type}
+        assert family.hidden is (family.type == "cohort")
+        kind = cohorts if family.hidden else metrics
+        assert not example.keys() & kind.keys(), family.type
+        kind |= example
     source = next(iter(written["sources"]))
     # JSON is YAML, and leaves no doubt about `on`.
-    (tmp_path / "project.yml").write_text(json.dumps({**written, "metrics": metrics}), "utf-8")
-    read = read_definitions(tmp_path, {name: family.definition for name, family in families().items()})
+    (tmp_path / "project.yml").write_text(json.dumps({**written, "metrics": metrics, "cohorts": cohorts}), "utf-8")
+    read = read_definitions(tmp_path, metric_types())
     events = {
         name: {"source": source}
-        for metric in read.metrics.values()
+        for metric in (*read.metrics.values(), *read.cohorts.values())
         for _, reference, name in references(metric)
         if reference.kind == "event" or (reference.kind == "moment" and name not in metrics)
     }
     (tmp_path / "events.yml").write_text(json.dumps({"events": events}), "utf-8")
     model, _ = load_model(tmp_path)
     assert model.metrics.keys() == metrics.keys()
+    assert model.cohorts.keys() == cohorts.keys()
 
 
 # -- the plan language stays small -------------------------------------------------------------------------------------
@@ -212,7 +216,7 @@ def test_some_engine_says_every_operation() -> None:
 
 
 def test_the_schema_of_definitions_is_fresh() -> None:
-    known = {name: family.definition for name, family in families().items()}
+    known = metric_types()
     file = ROOT / "openapi" / "definitions.schema.json"
     assert file.is_file(), "run `make schema`"
     assert json.loads(file.read_text("utf-8")) == definitions_schema(known), "run `make schema`"

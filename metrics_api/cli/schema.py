@@ -69,10 +69,10 @@ def write_editor_schema(project: Path | None, target: str | None = None) -> Path
     from metrics_api.definitions.json_schema import project_schema
     from metrics_api.definitions.loader import read_definitions
     from metrics_api.engines import engines
-    from metrics_api.families import families
+    from metrics_api.families import metric_types
 
     folder = find_folder(project)
-    known = {name: family.definition for name, family in families().items()}
+    known = metric_types()
     schema = project_schema(known, read_definitions(folder, known, shown_from=Path.cwd(), target=target), engines())
     file = (folder if folder.is_dir() else folder.parent) / EDITOR_SCHEMA
     file.parent.mkdir(exist_ok=True)
@@ -84,10 +84,10 @@ def write_editor_schema(project: Path | None, target: str | None = None) -> Path
 def _generated(project: Path | None, target: str | None) -> Iterator[tuple[str, str]]:
     from metrics_api.cli.project_folder import read_project
     from metrics_api.definitions.json_schema import definitions_schema
-    from metrics_api.families import families
+    from metrics_api.families import metric_types
     from metrics_api.graphql_schema import build_schema, print_sdl
 
-    written = definitions_schema({name: family.definition for name, family in families().items()})
+    written = definitions_schema(metric_types())
     yield "definitions.schema.json", json.dumps(written, indent=2, ensure_ascii=False) + "\n"
     model, definitions, _ = read_project(project, target)
     yield "schema.graphql", print_sdl(build_schema(model, definitions))

@@ -7,12 +7,10 @@ from dataclasses import replace
 
 from metrics_api.families import families
 from metrics_api.families.relations import is_member
-from metrics_api.periods import MICROSECOND
 from metrics_api.plan.expr import Col, all_of, any_of, negated, text
-from metrics_api.plan.nodes import Plan, Project, Union, output
-from metrics_api.query.bind import MEMBERS, BoundQuery
+from metrics_api.plan.nodes import Plan, Project, Union
+from metrics_api.query.bind import BoundQuery, answer_columns
 from metrics_api.query.dimension import NONE
-from metrics_api.query.metric_query import Page
 from metrics_api.semantic.model import Metric
 
 PartsOf = Callable[[BoundQuery], Mapping[str, Plan]]
@@ -29,15 +27,9 @@ def with_memberships(query: BoundQuery) -> BoundQuery:
 
 def _people(query: BoundQuery, cohort: Metric) -> Plan:
     """Who is in a cohort: one column `entity`, each once."""
-    end = min(query.calendar.span(query.first, query.last).end - MICROSECOND, query.data_through)
-    day = query.calendar.local_date(end)
-    asked = replace(
-        query, metric=cohort, first=day, last=day, by=(), where=None, measures=(), parts=(MEMBERS,), members=Page(),
-        cohort=None, compare=None, subtotals=False, finer=(), ranked=(),
-    )  # fmt: skip
     family = families()[cohort.type]
     assert family.members is not None
-    return family.members.plan(asked)
+    return family.members.plan(query.of_members(cohort))
 
 
 def with_each_cohort(query: BoundQuery, parts_of: PartsOf) -> Mapping[str, Plan]:
@@ -55,14 +47,7 @@ def with_each_cohort(query: BoundQuery, parts_of: PartsOf) -> Mapping[str, Plan]
     for label, is_in in groups:
         alone = replace(query, by=rest, where=all_of([query.where, is_in]))
         for part, plan in parts_of(alone).items():
-            found.setdefault(part, []).append(_labelled(plan, several.name, label, query))
+            columns = (one.name for one in answer_columns(query, families()[query.metric.type])[part])
+            labelled = tuple((one, text(label) if one == several.name else Col(one)) for one in columns)
+            found.setdefault(part, []).append(Project(plan, labelled))
     return {part: Union(tuple(plans)) for part, plans in found.items()}
-
-
-def _labelled(plan: Plan, name: str, label: str, query: BoundQuery) -> Plan:
-    """The rows with the cohort's name after the other breakdowns, where the family would have put it."""
-    names = output(plan)
-    after = [one.name for one in query.by if one.name != name]
-    place = 1 + max((names.index(one) for one in after), default=-1)
-    columns = [(one, Col(one)) for one in names]
-    return Project(plan, (*columns[:place], (name, text(label)), *columns[place:]))

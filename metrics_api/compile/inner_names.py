@@ -15,7 +15,7 @@ from metrics_api.query.bind import BoundQuery
 
 INNER = re.compile(
     r"active_days|amount|at|at_least|bucket|change|closes|degenerate|day|days|days_after|denominator|depth|earlier|entity|entry|events|first_copy|held_day"
-    r"|first_day|following|from|is_over|known_day|last_day|lift|long|mask|newest_day|mean_ratio|next_opens|number|numerator|opens|people|place|ranked_by|rows|share|spells"
+    r"|first_day|following|from|is_over|known_day|last_day|lift|long|mask|newest_day|mean_ratio|next_at|next_opens|number|numerator|opens|people|place|ranked_by|rows|share|spells"
     r"|score|since|step|tie|then|through|to|until|value_then|weight|who|window_days|average_short|sum_short"
     r"|(from|to)_position|(at|by|has|known|score|count_of|entry|events|in|input|is|mature|max_of|min_of|of|own|reached|rows|sum_of|top)_.+"
     r"|.+_(then|here|\d+)"

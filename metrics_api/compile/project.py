@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from metrics_api.definitions.loader import Definitions, read_definitions
-from metrics_api.families import families
+from metrics_api.families import families, metric_types
 from metrics_api.semantic.model import SemanticModel
 from metrics_api.semantic.resolve import resolve
 
@@ -17,7 +17,5 @@ def load_model(
 
     Places are told as seen from the folder, or from `shown_from`. `target` is one of the project's, not its default.
     """
-    known = families()
-    models = {name: family.definition for name, family in known.items()}
-    definitions = read_definitions(folder, models, shown_from=shown_from, target=target)
-    return resolve(definitions, known), definitions
+    definitions = read_definitions(folder, metric_types(), shown_from=shown_from, target=target)
+    return resolve(definitions, families()), definitions

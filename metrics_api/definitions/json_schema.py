@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from metrics_api.definitions.base import ENTITIES, Definition, MetricDefinition
+from metrics_api.definitions.cohorts import CohortDefinition
 from metrics_api.definitions.entities import EntityDefinition
 from metrics_api.definitions.loader import VERSION, Definitions
 from metrics_api.definitions.names import IDENTIFIER_PATTERN, LONGEST_NAME
@@ -26,6 +27,7 @@ def definitions_schema(families: Mapping[str, type[MetricDefinition]]) -> Schema
         SourceDefinition,
         EntityDefinition,
         EventDefinition,
+        CohortDefinition,
         *(families[word] for word in sorted(families)),
     ]
     references, generated = models_json_schema(
@@ -51,6 +53,7 @@ def definitions_schema(families: Mapping[str, type[MetricDefinition]]) -> Schema
                 {"type": "object", "required": ["type"], "oneOf": metrics},
                 "The metrics, by name; `type` picks the family.",
             ),
+            "cohorts": _named(ref[CohortDefinition], "People who belong together, by name."),
         },
         "additionalProperties": False,
         "$defs": generated["$defs"],
@@ -59,6 +62,8 @@ def definitions_schema(families: Mapping[str, type[MetricDefinition]]) -> Schema
     assert isinstance(tidied, dict)
     for word, family in families.items():
         _require_type(tidied["$defs"][ref[family]["$ref"].rpartition("/")[2]], word)
+    for word in ("type", "class"):  # Every metric has them, and no cohort.
+        del tidied["$defs"]["CohortDefinition"]["properties"][word]
     return tidied
 
 
@@ -90,6 +95,7 @@ def _names_of(definitions: Definitions) -> Mapping[str, list[str]]:
         "event": list(definitions.events),
         "metric": list(definitions.metrics),
         "moment": [*definitions.events, *moments],
+        "cohort": list(definitions.cohorts),
     }
 
 

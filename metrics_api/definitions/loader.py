@@ -11,6 +11,7 @@ from pathlib import Path as FilePath
 from typing import TypeVar
 
 from metrics_api.definitions.base import Definition, MetricDefinition
+from metrics_api.definitions.cohorts import CohortDefinition
 from metrics_api.definitions.entities import EntityDefinition
 from metrics_api.definitions.names import Path, check_identifier
 from metrics_api.definitions.refusal import Refusal
@@ -22,9 +23,9 @@ from metrics_api.definitions.yaml12 import Document, Plain, read_yaml
 from metrics_api.errors import DefinitionError, Problem, SourceSpan, did_you_mean
 
 VERSION = 1
-KINDS = ("sources", "entities", "events", "metrics")
+KINDS = ("sources", "entities", "events", "metrics", "cohorts")
 WORDS = ("version", "project", *KINDS)
-LATER_WORDS = ("cohorts", "boards", "policies", "warmups")
+LATER_WORDS = ("boards", "policies", "warmups")
 
 D = TypeVar("D", bound=Definition)
 
@@ -38,6 +39,7 @@ class Definitions:
     entities: Mapping[str, EntityDefinition]
     events: Mapping[str, EventDefinition]
     metrics: Mapping[str, MetricDefinition]
+    cohorts: Mapping[str, CohortDefinition]
     hash: str
     """Changes with the content, not with comments, layout or the files things stand in."""
     files: tuple[FilePath, ...]
@@ -196,6 +198,13 @@ class _Reading:
             check_identifier(name)
         except Refusal as refusal:
             self.refuse(where, f"{kind}: {refusal.message}", refusal.fix)
+        other = {"metrics": "cohorts", "cohorts": "metrics"}.get(kind, kind)
+        if other != kind and (first := self.entries[other].get(name)):
+            self.refuse(
+                where,
+                f"{kind}: `{name}` is one of the {other} already, at {first.document.key_span(other, name)}",
+                "Rename one of them; what is asked of one can be asked of the other.",
+            )
         if first := self.entries[kind].get(name):
             self.refuse(
                 where,
@@ -245,6 +254,7 @@ class _Reading:
         entities = self.read_all("entities", EntityDefinition)
         events = self.read_all("events", EventDefinition)
         metrics = self.read_metrics()
+        cohorts = self.read_all("cohorts", CohortDefinition)
         if project is None or self.problems:
             return None
         assert self.project is not None
@@ -257,8 +267,10 @@ class _Reading:
             entities=entities,
             events=events,
             metrics=metrics,
+            cohorts=cohorts,
             hash=content_hash(
-                project, {"sources": sources, "entities": entities, "events": events, "metrics": metrics}
+                project,
+                {"sources": sources, "entities": entities, "events": events, "metrics": metrics, "cohorts": cohorts},
             ),
             files=tuple(files),
             folder=folder.as_posix(),

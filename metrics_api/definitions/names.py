@@ -65,7 +65,7 @@ Identifier = Annotated[
 ]
 """A name that a person gives: of a metric, an event, a step, a tier, a component."""
 
-ReferenceKind: TypeAlias = Literal["event", "metric", "source", "moment"]
+ReferenceKind: TypeAlias = Literal["event", "metric", "source", "moment", "cohort"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,7 @@ class Reference:
 SourceName = Annotated[str, Reference("source"), Field(json_schema_extra={"x-reference": "source"})]
 EventName = Annotated[str, Reference("event"), Field(json_schema_extra={"x-reference": "event"})]
 MetricName = Annotated[str, Reference("metric"), Field(json_schema_extra={"x-reference": "metric"})]
+CohortName = Annotated[str, Reference("cohort"), Field(json_schema_extra={"x-reference": "cohort"})]
 MomentName = Annotated[str, Reference("moment"), Field(json_schema_extra={"x-reference": "moment"})]
 
 OutputName = Annotated[

@@ -7,9 +7,13 @@ import pkgutil
 from collections.abc import Mapping
 from functools import cache
 
+from metrics_api.definitions.base import MetricDefinition
 from metrics_api.query.family import Family
 
-SHARED = ("combined", "counting", "relations", "scores", "series", "tier_plans", "tiers", "windows")
+SHARED = (
+    "combined", "conditions", "counting", "membership", "relations", "scores", "series", "spells", "tier_plans",
+    "tiers", "windows",
+)  # fmt: skip
 
 
 @cache
@@ -22,3 +26,8 @@ def families() -> Mapping[str, Family]:
             assert family.type not in found, family.type
             found[family.type] = family
     return found
+
+
+def metric_types() -> Mapping[str, type[MetricDefinition]]:
+    """What people write below `metrics`, by the word they write as `type`."""
+    return {name: family.definition for name, family in families().items() if not family.hidden}

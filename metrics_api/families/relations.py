@@ -336,6 +336,21 @@ def with_attributes(query: BoundQuery, people: Plan, names: Sequence[str]) -> Pl
     return _described(people, source.entities.get(query.metric.entity), "entity", attributes)
 
 
+def everyone_known(query: BoundQuery) -> Plan | None:
+    """Everyone in the table of the entity that is counted, aliases resolved: one column `entity`, each once.
+
+    None where there is no such table.
+    """
+    source = query.metric.sources[0]
+    people = source.entities.get(query.metric.entity)
+    if people is None or (table := people.attributes) is None:
+        return None
+    rows: Plan = Scan(people.name, table.table, (("entity", Col(table.key)),))
+    rows = Filter(_resolved(rows, source, people.name, "entity"), is_known(query, Col("entity")))
+    is_once = table.unique and people.identity_map is None
+    return rows if is_once else Aggregate(rows, keep("entity"), ())
+
+
 def with_labels_of_people(query: BoundQuery, people: Plan, dimensions: Sequence[Dimension]) -> Plan:
     """Rows of people (`entity`) with the labels of what is known of them."""
     source = query.metric.sources[0]

@@ -108,6 +108,16 @@ class BoundQuery:
     def clipped(self, span: Span) -> Span:
         return Span(span.start, max(span.start, min(span.end, self.data_through + MICROSECOND)))
 
+    def of_members(self, cohort: Metric) -> BoundQuery:
+        """The question who is in a cohort as of the end of the range (RULES 18)."""
+        end = min(self.calendar.span(self.first, self.last).end - MICROSECOND, self.data_through)
+        day = self.calendar.local_date(end)
+        return replace(
+            self, metric=cohort, first=day, last=day, grain=Grain.DAY, by=(), where=None, measures=(),
+            parts=(MEMBERS,), members=Page(), within=None, order=(), cohort=None, compare=None, subtotals=False,
+            finer=(), ranked=(),
+        )  # fmt: skip
+
     def known_through(self, data_through: datetime) -> BoundQuery:
         """The same question, once it is known how far the data reaches."""
         return replace(self, data_through=min(data_through, self.as_of))
@@ -141,7 +151,7 @@ class _Binder:
             fix = did_you_mean(query.metric, [*model.metrics, *model.cohorts], what="metrics and cohorts")
             raise QueryError(Problem(f"there is no metric `{query.metric}`", fix=fix, code=Code.UNKNOWN_NAME))
         self.metric = metric
-        self.family = families[metric.type]
+        self.families, self.family = families, families[metric.type]
         self.as_of = query.as_of or model.as_of or now
         self.properties = fields_of(metric.sources)
         self.by_written = {one.written: one for one in self.properties.values()}
@@ -194,6 +204,8 @@ class _Binder:
         if self.problems:
             raise QueryError(self.problems)
         self.family.check(bound)
+        for one in bound.cohorts:
+            self.families[one.type].check(bound.of_members(one))
         return bound
 
     def problem(self, message: str, fix: str | None = None, code: Code = Code.QUERY_INVALID) -> None:

@@ -118,6 +118,8 @@ class Family:
     """The metrics whose numbers a definition calculates with, and where it names them."""
 
     sharing: Sharing | None = None
+    hidden: bool = False
+    """Whether nobody writes it as a `type`: cohorts have a top-level word of their own."""
 
     @property
     def type(self) -> str:

@@ -62,7 +62,7 @@ class Filters:
             return missing if asked.values != (False,) else call("not_", missing)
         if len(asked.values) > self.choices:
             raise ConditionError(f"`{found.name}`: {len(asked.values):,} choices; at most {self.choices:,} are read")
-        values = [_fitting(value, found) for value in asked.values]
+        values = [fitting(value, found) for value in asked.values]
         if asked.op in ("in", "not_in"):
             if not values:
                 raise ConditionError(f"`{found.name}`: an empty list to choose from")
@@ -77,7 +77,7 @@ class Filters:
         return compared(asked.op, column, values[0])
 
 
-def _fitting(value: Value, of: Property) -> Lit:
+def fitting(value: Value, of: Property) -> Lit:
     """The value as a constant of the property's type; raises ConditionError when it is of another."""
     fits: dict[Type, Callable[[Value], bool]] = {
         Type.STRING: lambda one: isinstance(one, str),

@@ -16,6 +16,7 @@ from metrics_api.periods import DAY, Calendar
 from metrics_api.plan.expr import TRUE, Expr, Type, all_of, call, columns, text
 from metrics_api.plan.expr import Col as Column
 from metrics_api.plan.nodes import View
+from metrics_api.semantic.cohorts import cohorts_in_order
 from metrics_api.semantic.expressions import ConditionError, parse_condition
 from metrics_api.semantic.model import (
     Alternative,
@@ -94,6 +95,38 @@ class Scope:
             self.problem(error.message, *path, fix=error.fix)
             return None
 
+    def attribute_condition(self, written: str, entity: str, *path: str | int) -> Expr | None:
+        """A condition over what is known of an entity; None (and a problem) if it is wrong."""
+        known = self.attributes(entity)
+        shown = {one.name: one for one in known.values() if not one.personal}
+        personal = {name for one in known.values() if one.personal for name in (one.name, one.written)}
+        try:
+            return parse_condition(written, types_of(shown), personal)
+        except ConditionError as error:
+            self.problem(error.message, *path, fix=error.fix)
+            return None
+
+    def attributes(self, entity: str) -> Mapping[str, Property]:
+        """What is known of an entity, by the names of answers (`user_plan`), personal attributes too."""
+        found = self.resolver.entities.get(entity)
+        return found.attributes.properties if found and found.attributes else {}
+
+    def properties(self) -> set[str]:
+        """The names of all properties of events."""
+        return {name for source in self.resolver.sources.values() for name in source.properties}
+
+    def metric(self, name: str) -> Metric | None:
+        """The metric of that name, unless something is wrong with it: that is told where it stands."""
+        return self.resolver.metrics.get(name)
+
+    def cohort(self, name: str) -> Metric | None:
+        """The cohort of that name, unless something is wrong with it."""
+        return self.resolver.cohorts.get(name)
+
+    def sources_of(self, entity: str) -> tuple[Source, ...]:
+        """The sources that say who of this entity did it."""
+        return tuple(one for one in self.resolver.sources.values() if entity in one.identities)
+
     def output(self, written: str, *path: str | int) -> tuple[Metric, Any] | None:
         """The metric and its measure that `NAME` (its `value`) or `NAME.measure` means; None if there is no such."""
         name, _, measure = written.partition(".")
@@ -142,6 +175,7 @@ class _Resolver:
         self.sources: dict[str, Source] = {}
         self.events: dict[str, Event] = {}
         self.metrics: dict[str, Metric] = {}
+        self.cohorts: dict[str, Metric] = {}
         self.moments: dict[str, Selection] = {}
         self.circular: set[str] = set()
 
@@ -156,6 +190,10 @@ class _Resolver:
             self.add_event(name)
         for name in self.metrics_in_order():
             self.add_metric(name, self.definitions.metrics[name])
+        ordered, circular = cohorts_in_order(self.definitions)
+        self.problems += circular
+        for name in ordered:
+            self.add_cohort(name)
         self.check_project()
         if self.problems:
             raise DefinitionError(
@@ -168,7 +206,7 @@ class _Resolver:
             sources=self.sources,
             events=self.events,
             metrics={name: self.metrics[name] for name in self.definitions.metrics},
-            cohorts={},
+            cohorts={name: self.cohorts[name] for name in self.definitions.cohorts},
             as_of=project.as_of,
             hash=self.definitions.hash,
         )
@@ -180,12 +218,14 @@ class _Resolver:
             "event": list(self.definitions.events),
             "metric": list(self.definitions.metrics),
             "moment": [*self.definitions.events, *moments],
+            "cohort": list(self.definitions.cohorts),
         }[kind]
 
     def check_references(self) -> None:
         groups: tuple[tuple[str, Mapping[str, Any]], ...] = (
             ("events", self.definitions.events),
             ("metrics", self.definitions.metrics),
+            ("cohorts", self.definitions.cohorts),
         )
         for group, members in groups:
             for name, definition in members.items():
@@ -445,7 +485,7 @@ class _Resolver:
         selections = family.selections(spec)
         sources = tuple(dict.fromkeys(source for one in selections for source in one.sources))
         if not family.inputs(definition):  # What is made of other metrics counts whom they count.
-            self.check_entity(name, definition, sources)
+            self.check_entity(("metrics", name), definition, sources)
         if definition.type == "value_moment":
             alternatives = tuple(one for selection in selections for one in selection.alternatives)
             self.moments[name] = Selection(name, alternatives, is_value_moment=True)
@@ -461,15 +501,34 @@ class _Resolver:
             entity=definition.entity,
         )
 
-    def check_entity(self, name: str, definition: MetricDefinition, sources: Iterable[Source]) -> None:
-        """Each source of a metric must say who did it."""
-        wanted = definition.entity
-        is_written = "entity" in definition.model_fields_set
-        where = (
-            self.definitions.span("metrics", name, "entity")
-            if is_written
-            else self.definitions.key_span("metrics", name)
+    def add_cohort(self, name: str) -> None:
+        definition, family = self.definitions.cohorts[name], self.families["cohort"]
+        wanted = [(reference.kind, found) for _, reference, found in references(definition)]
+        if any(found not in self.known(kind) for kind, found in wanted):
+            return
+        scope = Scope(self, ("cohorts", name))
+        spec = family.resolve(definition, scope)
+        self.problems += scope.problems
+        if spec is None or scope.problems:
+            return
+        self.check_entity(("cohorts", name), definition, spec.sources)
+        self.cohorts[name] = Metric(
+            name=name,
+            type=definition.type,
+            definition=definition,
+            spec=spec,
+            metric_class=MetricClass.ENGAGEMENT if family.is_engagement(spec) else MetricClass.USAGE,
+            sources=spec.sources,
+            depends_on=tuple(dict.fromkeys(found for _, found in wanted)),
+            where=self.definitions.key_span("cohorts", name),
+            entity=definition.entity,
         )
+
+    def check_entity(self, path: tuple[str, str], definition: MetricDefinition, sources: Iterable[Source]) -> None:
+        """Each source of a metric must say who did it."""
+        name, wanted = path[1], definition.entity
+        is_written = "entity" in definition.model_fields_set
+        where = self.definitions.span(*path, "entity") if is_written else self.definitions.key_span(*path)
         for source in sources:
             if wanted not in source.identities:
                 (other,) = source.identities

@@ -90,7 +90,7 @@ class Outcome:
 def prepared_tests(
     model: SemanticModel, definitions: Definitions, names: Sequence[str] = ()
 ) -> tuple[tuple[Prepared, ...], list[Problem]]:
-    """The tests of the metrics named (`activation`) or named themselves (`activation.nobody`), else of all.
+    """The tests of the metrics and cohorts named (`activation`) or named themselves (`activation.nobody`), else of all.
 
     Raises QueryError for a name that there is not; what is wrong with the tests is the second part of the answer, in
     order of place.

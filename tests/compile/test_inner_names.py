@@ -26,10 +26,11 @@ from metrics_api.serving.asking import ask
 EXAMPLE = Path(__file__).parents[2] / "metric_definitions" / "streaming"
 MODEL = load_model(EXAMPLE)[0]
 BY = ("platform", "country")
+OF_PEOPLE = ("user_plan", "user_birth_year")
 
 
 def questions(model: SemanticModel) -> Iterator[BoundQuery]:
-    for metric in model.metrics.values():
+    for metric in (*model.metrics.values(), *model.cohorts.values()):
         family = families()[metric.type]
         for part in family.parts:
             has_value = any(one.name == "value" for one in family.measures(metric))
@@ -38,7 +39,7 @@ def questions(model: SemanticModel) -> Iterator[BoundQuery]:
                 metric.name,
                 start="2026-01-01",
                 end="2026-02-10",
-                by=BY,
+                by=OF_PEOPLE if metric.name in model.cohorts else BY,
                 top=2,
                 subtotals=True,
                 compare="previous_year" if is_compared else None,
@@ -64,7 +65,15 @@ def test_every_column_on_the_way_is_known(dialect: str) -> None:
     unknown: set[str] = set()
     for query in questions(MODEL):
         measures = {one.name for one in query.measures}
-        known = {*BY, *RESERVED_COLUMNS, *measures, *MODEL.sources["app_events"].properties, "mature_rate", "step_rate"}
+        known = {
+            *BY,
+            *OF_PEOPLE,
+            *RESERVED_COLUMNS,
+            *measures,
+            *MODEL.sources["app_events"].properties,
+            "mature_rate",
+            "step_rate",
+        }
         names = set(made(rewritten(plan_of(query), engine(dialect).dialect)))
         of_metrics = {name for name in names if any(name.startswith(metric) for metric in MODEL.metrics)}
         unknown |= {

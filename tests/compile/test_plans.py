@@ -63,6 +63,12 @@ WORDS = {
         {"parts": "members,member_count", "members": {"state": "resurrecting"}, "grain": "week"},
     ),
     **dict.fromkeys(("frequency", "breadth", "depth"), TIERS),
+    "cohort": (
+        {},
+        {"last": "1 day"},
+        {"grain": "month", "by": "user_plan,user_birth_year", "subtotals": True, "where": "user.plan != 'free'"},
+        {"parts": "members,member_count", "members": {}, "attributes": "user_plan", "first": 10, "after": "a"},
+    ),
     "funnel": (*OTHERS, {"measures": ""}, {"measures": "seconds_from_previous_p90"}),
 }
 
@@ -73,7 +79,7 @@ def bound(metric: str, **words: object) -> BoundQuery:
 
 
 def questions() -> Iterator[tuple[str, BoundQuery]]:
-    for name, metric in MODEL.metrics.items():
+    for name, metric in {**MODEL.metrics, **MODEL.cohorts}.items():
         for number, words in enumerate(WORDS[metric.type]):
             yield f"{name}-{number}", bound(name, **words)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import tempfile
 from collections.abc import Mapping
@@ -60,9 +61,11 @@ events:
   click: {{source: events}}
   sign_up: {{source: events, once_per_user: true}}
   anything: {{source: events, name: any}}
+{events}
 {entities}
 metrics:
 {metrics}
+{cohorts}
 """
 READS = "table: events\nevent_name: event\npartition: day"
 
@@ -86,12 +89,15 @@ def project_over(
     reads: str = READS,
     properties: str = "",
     entities: str = "",
+    events: str = "",
+    cohorts: str = "",
     tables: Mapping[str, str] | None = None,
     engine: str = "duckdb",
 ) -> KnownThrough:
     """A project with these metrics over the world's events, on an engine. `tables` are further ones: see `table_of`.
 
-    `reads` says what the source reads, `properties` are further ones, `entities` is the whole block.
+    `reads` says what the source reads, `properties` are further ones, `entities` and `cohorts` are whole blocks;
+    `events` are further ones, as JSON.
     """
     text = SOURCE.format(
         timezone=world.timezone,
@@ -102,7 +108,11 @@ def project_over(
         identity=identity,
         reads=_indented(reads, 4),
         properties=_indented(properties, 6),
+        events=_indented(
+            "\n".join(f"{name}: {json.dumps(one)}" for name, one in json.loads(events or "{}").items()), 2
+        ),
         entities=f"entities:\n{_indented(entities, 2)}" if entities else "",
+        cohorts=f"cohorts:\n{_indented(cohorts, 2)}" if cohorts else "",
         engine=engine,
     )
     model, definitions = _model(text)

@@ -4,6 +4,7 @@ metrics:                       # as in any project; `project:` and `source:` add
   watched: {type: usage, event: watch}
 events: |                      # name, user (`-` none, `''` empty), UTC time, properties
   watch  ann  2026-01-05T09:00  minutes=5 country=DE
+cohorts: {...}                  # if any
 entities: {user: {...}}         # if any; `tables:` holds further tables, as `asking.table_of` reads them
 reads: {table: events, ...}      # what the source reads, if it is not the table of the events above
 data_through: 2026-01-07T00:00
@@ -77,6 +78,7 @@ def found(case: Case, header: list[str], engine: str) -> list[list[str]]:
         yaml.safe_dump(setting["metrics"], sort_keys=False),
         source=yaml.safe_dump(setting.get("source", {}), sort_keys=False).replace("{}", ""),
         project=yaml.safe_dump(more, sort_keys=False).replace("{}", ""),
+        cohorts=yaml.safe_dump(setting.get("cohorts", {}), sort_keys=False).replace("{}", "").strip(),
         entities=yaml.safe_dump(setting.get("entities", {}), sort_keys=False).replace("{}", "").strip(),
         tables=setting.get("tables"),
         identity=setting.get("identity", "user_id"),

@@ -36,6 +36,7 @@ QUESTIONS = {
     "frequency": ask("watch_frequency", start="2026-03-02", end="2026-03-29"),
     "breadth": ask("feature_breadth", start="2026-03-23", end="2026-03-29", grain="week", parts="rows,migration"),
     "depth": ask("minutes_depth", start="2026-03-23", end="2026-03-29", grain="week", parts="rows,thresholds"),
+    "cohort": ask("dormant_users", start="2026-03-02", end="2026-03-29", grain="week", by="user_plan"),
     "funnel": ask("browse_to_watch", start="2026-03-23", end="2026-03-29", by="country"),
 }
 ENGINES = tuple(engines())
