@@ -14,10 +14,15 @@ from metrics_api.plan.nodes import Plan, Project, output
 from metrics_api.query.bind import BoundQuery
 
 INNER = re.compile(
-    r"active_days|amount|at|at_least|bucket|change|closes|degenerate|day|days|days_after|denominator|depth|earlier|entity|entry|events|first_copy|held_day"
-    r"|first_day|following|from|is_over|known_day|last_day|lift|long|mask|newest_day|mean_ratio|next_at|next_opens|number|numerator|opens|people|place|ranked_by|rows|share|spells"
-    r"|score|since|step|tie|then|through|to|until|value_then|weight|who|window_days|average_short|sum_short"
-    r"|(from|to)_position|(at|by|has|known|score|count_of|entry|events|in|input|is|mature|max_of|min_of|of|own|reached|rows|sum_of|top)_.+"
+    r"active_days|amount|at|at_least|average_short|bucket|change|closes|cohorts|day|days|days_after"
+    r"|degenerate|denominator|depth|earlier|entity|entry|events|final_day|first_copy|first_day|following"
+    r"|from|held_day|is_over|known_day|last_at|last_day|last_over|lift|long|mask|mean_ratio|newest_day"
+    r"|next_at|next_opens|number|numerator|opens|people|place|ranked_by|return_bucket|returns|rows|score"
+    r"|share|since|spells|started|step|sum_short|then|through|tie|to|until|value_then|weight|who"
+    r"|window_days"
+    r"|(from|to)_position"
+    r"|(at|by|count_of|entry|events|has|in|input|is|known|mature|max_of|min_of|of|own|reached|rows|score"
+    r"|sum_of|top)_.+"
     r"|.+_(then|here|\d+)"
 )
 """The names that columns on the way to an answer can have."""

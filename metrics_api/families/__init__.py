@@ -11,9 +11,19 @@ from metrics_api.definitions.base import MetricDefinition
 from metrics_api.query.family import Family
 
 SHARED = (
-    "combined", "conditions", "counting", "membership", "relations", "scores", "series", "spells", "tier_plans",
-    "tiers", "windows",
-)  # fmt: skip
+    "combined",
+    "conditions",
+    "counting",
+    "membership",
+    "relations",
+    "returns",
+    "scores",
+    "series",
+    "spells",
+    "tier_plans",
+    "tiers",
+    "windows",
+)
 
 
 @cache

@@ -46,11 +46,11 @@ OPERATIONS: dict[str, str] = {
     "in_": "the first is one of the rest",
     "like": "matches a pattern with % and _, backslash is a plain character",
     "coalesce": "the first that is not null",
-    # Numbers: `divide` never rounds and is null by zero.
+    # Numbers: `divide` never rounds and is null by zero; with the word `whole` it is the integer below the quotient.
     "add": "sum",
     "sub": "difference",
     "mul": "product",
-    "divide": "quotient, null by 0",
+    "divide": "quotient, null by 0; with the word `whole` the greatest integer that is not above it",
     "mod": "remainder",
     "neg": "minus",
     "abs": "size without sign",
@@ -162,6 +162,11 @@ FALSE = Lit(False, Type.BOOLEAN)
 
 def call(op: str, *args: Expr) -> Call:
     return Call(op, args)
+
+
+def whole(first: Expr, second: int) -> Call:
+    """How often a number above 0 goes into one that is not negative."""
+    return call("divide", first, integer(second), text("whole"))
 
 
 def text(value: str) -> Lit:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 
-from metrics_api.plan.expr import Lit
+from metrics_api.plan.expr import Lit, Type
 from metrics_api.plan.nodes import ActiveDays, Named, Plan, Scan, Scores, Spine
 
 
@@ -35,7 +35,9 @@ def _feed(value: object, update: Callable[[bytes], object], named: dict[int, int
             if isinstance(value, Scores) and field.name == "days":
                 continue
             if isinstance(value, ActiveDays | Scores) and field.name == "windows":
-                part = max((last - first + 1 for _, first, last in value.windows), default=0)
+                # Numbered windows are no dates: they are what is asked, not when.
+                if value.label_type is not Type.INTEGER:
+                    part = max((last - first + 1 for _, first, last in value.windows), default=0)
             _feed(part, update, named)
         update(b")")
     elif isinstance(value, tuple):

@@ -14,7 +14,7 @@ from metrics_api.periods import Span
 from metrics_api.plan.expr import Col, Expr, Type, Value
 
 Named_: TypeAlias = tuple[str, Expr]
-DayWindow: TypeAlias = tuple[date | datetime, int, int]
+DayWindow: TypeAlias = tuple[date | datetime | int, int, int]
 """A label, and the inclusive days as numbers."""
 
 
@@ -128,7 +128,8 @@ class ActiveDays:
 
     `input` has `day` (an integer, days since some first day), `entity` and the keys; with `distinct` one row for each
     of them. `windows` are (label, first day, last day), inclusive; their last days grow, and their first days never
-    fall. Columns: period, keys, users; no row for nobody.
+    fall. (Retention counts intervals since a start instead, and its windows are numbered.) Columns: period, keys,
+    users; no row for nobody.
     """
 
     input: Plan

@@ -161,7 +161,7 @@ class _Binder:
     def bound(self) -> BoundQuery:
         query = self.query
         calendar = self.calendar()
-        grain = query.grain or Grain.DAY
+        grain = query.grain or self.family.grain(self.metric)
         first, last = self.dates(calendar)
         if first > last:
             self.problem(f"the range ends ({last}) before it begins ({first})", "Swap `from` and `to`.")
@@ -348,7 +348,8 @@ class _Binder:
         return tuple(dict.fromkeys(found))
 
     def compared(self) -> Compare | None:
-        if self.query.compare is not None and not any(one.name == "value" for one in self.family.measures(self.metric)):
+        valued = self.family.shape == "series" and self.family.measure(self.metric, "value") is not None
+        if self.query.compare is not None and not valued:
             self.problem(
                 f"a {self.metric.type} has no value to compare with an earlier one",
                 "Ask for both ranges by themselves.",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from metrics_api.definitions.base import MetricDefinition
 from metrics_api.definitions.names import Path
-from metrics_api.periods import Duration, Period
+from metrics_api.periods import Duration, Grain, Period
 from metrics_api.plan.expr import Type
 from metrics_api.plan.nodes import Plan
 from metrics_api.query.bind import BoundQuery
@@ -112,6 +112,8 @@ class Family:
     """The measure by which the top groups are found, of families that have an `overall`."""
     ranking: Callable[[BoundQuery], tuple[Plan, str]] | None = None
     """The groups of a question's one breakdown and the column they are ranked by, of families that have none."""
+    grain: Callable[[Metric], Grain] = lambda metric: Grain.DAY
+    """The buckets of a question that names none."""
     check: Callable[[BoundQuery], None] = lambda query: None
     """Refuses (QueryError) what this family cannot answer."""
     inputs: Callable[[Any], Sequence[tuple[Path, str]]] = lambda definition: ()

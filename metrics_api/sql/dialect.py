@@ -198,9 +198,12 @@ class Dialect:
     def mul(self, a: Sql, b: Sql) -> Sql:
         return exp.Mul(this=enclosed(a), expression=enclosed(b))
 
-    def divide(self, a: Sql, b: Sql) -> Sql:
-        zero = exp.Literal.number(0)
-        divisor = exp.Nullif(this=b, expression=zero)
+    def divide(self, a: Sql, b: Sql, word: Sql | None = None) -> Sql:
+        """The quotient; with the word `whole`, by a number above 0, the greatest integer that is not above it."""
+        if word is not None:
+            quotient = exp.Div(this=self.cast(a, Type.NUMBER), expression=b, typed=False, safe=False)
+            return self.cast(function("FLOOR", quotient), Type.INTEGER)
+        divisor = exp.Nullif(this=b, expression=exp.Literal.number(0))
         return exp.Div(this=self.cast(a, Type.NUMBER), expression=divisor, typed=False, safe=False)
 
     def mod(self, a: Sql, b: Sql) -> Sql:

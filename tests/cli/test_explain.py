@@ -9,10 +9,11 @@ from metrics_api.engines import engines
 from tests.cli.conftest import Invoke
 
 METRICS = (
-    "activation", "app_opens", "browse_to_watch", "daily_actives", "feature_breadth", "growth", "list_additions",
-    "minutes_depth", "minutes_per_weekly_active", "minutes_watched", "monthly_actives", "profile_picture_clicks",
-    "searches", "share_rate", "sign_ups", "stickiness", "videos_shared", "videos_watched", "watch_frequency",
-    "weekly_actives",
+    "activation", "app_opens", "browse_to_watch", "daily_actives", "feature_breadth", "first_month_by_day",
+    "growth", "list_additions", "minutes_depth", "minutes_per_weekly_active", "minutes_watched",
+    "monthly_actives", "profile_picture_clicks", "searches", "share_rate", "sign_ups", "stickiness",
+    "videos_shared", "videos_watched", "watch_frequency", "watching_again", "weekly_actives",
+    "weekly_retention",
 )  # fmt: skip
 
 

@@ -69,6 +69,12 @@ WORDS = {
         {"grain": "month", "by": "user_plan,user_birth_year", "subtotals": True, "where": "user.plan != 'free'"},
         {"parts": "members,member_count", "members": {}, "attributes": "user_plan", "first": 10, "after": "a"},
     ),
+    "retention": (
+        *OTHERS,
+        {"parts": "cells,average", "by": "country,platform", "order": "-size", "limit": 5},
+        {"grain": "day", "parts": "average", "where": "country != 'DE'"},
+        {"parts": "members,member_count", "members": {"period_index": 2, "state": "lost"}},
+    ),
     "funnel": (*OTHERS, {"measures": ""}, {"measures": "seconds_from_previous_p90"}),
 }
 

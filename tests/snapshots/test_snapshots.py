@@ -37,6 +37,9 @@ QUESTIONS = {
     "breadth": ask("feature_breadth", start="2026-03-23", end="2026-03-29", grain="week", parts="rows,migration"),
     "depth": ask("minutes_depth", start="2026-03-23", end="2026-03-29", grain="week", parts="rows,thresholds"),
     "cohort": ask("dormant_users", start="2026-03-02", end="2026-03-29", grain="week", by="user_plan"),
+    "retention": ask(
+        "weekly_retention", start="2026-03-02", end="2026-03-15", by="country", parts="cells,average", limit=100
+    ),
     "funnel": ask("browse_to_watch", start="2026-03-23", end="2026-03-29", by="country"),
 }
 ENGINES = tuple(engines())
