@@ -34,10 +34,13 @@ def _feed(value: object, update: Callable[[bytes], object], named: dict[int, int
                 continue
             if isinstance(value, Scores) and field.name == "days":
                 continue
-            if isinstance(value, ActiveDays | Scores) and field.name == "windows":
-                # Numbered windows are no dates: they are what is asked, not when.
-                if value.label_type is not Type.INTEGER:
-                    part = max((last - first + 1 for _, first, last in value.windows), default=0)
+            # Numbered windows are no dates: they are what is asked, not when.
+            if (
+                isinstance(value, ActiveDays | Scores)
+                and field.name == "windows"
+                and value.label_type is not Type.INTEGER
+            ):
+                part = max((last - first + 1 for _, first, last in value.windows), default=0)
             _feed(part, update, named)
         update(b")")
     elif isinstance(value, tuple):
