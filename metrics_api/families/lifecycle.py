@@ -1,8 +1,8 @@
 """`lifecycle`: who is new, came back, went away or stays away, bucket by bucket: growth accounting.
 
-Shape: one row for each person and bucket with activity, where all that lies before the bucket before the range is one;
-beside each the person's bucket before it; then three counts for each bucket (people, those who are new, those who were
-there in the bucket before), of which every measure is made. Only what the asked measures rest on is read.
+Shape: buckets are places in a row, and all that lies before the bucket before the range is one of them; for each place
+three counts (people, those who are new, those who were at the place before: `Attendance`), of which every measure is
+made. Only what the asked measures rest on is read.
 """
 
 from __future__ import annotations
@@ -34,15 +34,30 @@ from metrics_api.families.series import PERIOD, table_columns
 from metrics_api.families.windows import begun, has_history, once_begun
 from metrics_api.periods import DAY, Duration, Grain, Period, Span
 from metrics_api.plan.expr import FALSE, Agg, Case, Col, Expr, Lit, Over, Type, all_of, call, instant, integer
-from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Named_, Plan, Project, Spine, keep, output
+from metrics_api.plan.nodes import (
+    Aggregate,
+    Attendance,
+    Filter,
+    Join,
+    Named,
+    Named_,
+    Plan,
+    Project,
+    Spine,
+    keep,
+    output,
+)
 from metrics_api.query.bind import BoundQuery
 from metrics_api.query.family import Family, Measure, Members, Table
 from metrics_api.results import Column
 from metrics_api.semantic.model import Metric, Selection
 from metrics_api.semantic.resolve import Scope
 
-EVER, BEFORE, FIRST = -1, 0, 1
-"""The places of buckets: the range's own are 1, 2, ...; 0 is the one before them; -1 is all that was before that."""
+EVER, BEFORE, FIRST = 0, 1, 2
+"""The places of buckets: the range's own are 2, 3, ...; 1 is the one before them; 0 is all that was before that."""
+
+FEW = 16
+"""Buckets up to which an event is compared with the start of each."""
 
 LONG_AGO = datetime(1900, 1, 1)
 """Where a source does not say where its history begins."""
@@ -126,7 +141,7 @@ def plan(query: BoundQuery) -> Mapping[str, Plan]:
     counted = Named("counted", _counted(query, names))
     on = (("place", "place"), *((name, name) for name in by))
     grid = Join(_buckets(query, _since(names), counted), counted, "left", on=on)
-    counts = tuple((one, zero_if_missing(one)) for one in _counts(names))
+    counts = ((name, zero_if_missing(name)) for name in ("count_of_active", *_counts(names)))
     filled = Project(grid, (*keep("period", "place", *by), *counts))
     rows = _beside_earlier_buckets(filled, by, names)
     if _since(names) < FIRST:
@@ -142,14 +157,14 @@ def _since(names: Collection[str]) -> int:
     return BEFORE if OF_BUCKET_BEFORE.intersection(names) else FIRST
 
 
-def _counts(names: Collection[str]) -> Mapping[str, Agg]:
-    """What is counted in each bucket for some measures; `earlier` is the place of the person's bucket before."""
-    found = {"count_of_active": Agg("count_rows")}
+def _counts(names: Collection[str]) -> tuple[Literal["count_of_new", "count_of_returning"], ...]:
+    """What some measures rest on, beside the people of each bucket."""
+    found: list[Literal["count_of_new", "count_of_returning"]] = []
     if OF_HISTORY.intersection(names):
-        found["count_of_new"] = count_if(call("is_null", Col("earlier")))
+        found.append("count_of_new")
     if {"returning", "resurrecting", "dormant", "quick_ratio"}.intersection(names):
-        found["count_of_returning"] = count_if(call("eq", Col("earlier"), call("sub", Col("place"), integer(1))))
-    return found
+        found.append("count_of_returning")
+    return tuple(found)
 
 
 ACTIVE, NEW, RETURNING = Col("count_of_active"), Col("count_of_new"), Col("count_of_returning")
@@ -168,13 +183,8 @@ VALUES: Mapping[str, Expr] = {
 def _counted(query: BoundQuery, names: Collection[str]) -> Plan:
     """(place, breakdowns, counts) of the places that anybody was active in."""
     by = tuple(one.name for one in query.by)
-    counts = _counts(names)
-    rows = _active(query, _since(names))
-    if len(counts) > 1:
-        who = tuple(Col(name) for name in (*by, "entity"))
-        earlier = Over("lead", (Col("place"),), who, (Col("place"),), frozenset((0,)))
-        rows = Project(rows, (*keep("place", *by), ("earlier", earlier)))
-    return Aggregate(rows, keep("place", *by), tuple(counts.items()))
+    rows, is_distinct = _active(query, _since(names))
+    return Attendance(rows, by, FIRST + len(query.periods), _counts(names), is_distinct)
 
 
 def _buckets(query: BoundQuery, since: int, counted: Plan) -> Plan:
@@ -199,28 +209,39 @@ def _beside_earlier_buckets(rows: Plan, by: Sequence[str], names: Collection[str
 # -- people -----------------------------------------------------------------------------------------------------------
 
 
-def _active(query: BoundQuery, since: int) -> Plan:
-    """(place, breakdowns, entity): the known people active in each bucket, from a place on; none twice but in EVER."""
+def _active(query: BoundQuery, since: int) -> tuple[Plan, bool]:
+    """(place, breakdowns, entity) of the known people active in each bucket, from a place on.
+
+    And whether nobody is twice at one place, which costs nothing where people have to be told apart before.
+    """
     spec: Lifecycle = query.metric.spec
+    by = tuple(one.name for one in query.by)
     finest = replace(query, by=query.finer or query.by)
     late = of_people(finest)
-    events = _events(replace(finest, by=tuple(one for one in finest.by if one not in late)), since)
-    numbers = (("events", Agg("count_rows")),) if spec.at_least > 1 else ()
-    people: Plan = Named("people", Aggregate(events, keep(*output(events)), numbers))
+    rows = _events(replace(finest, by=tuple(one for one in finest.by if one not in late)), since)
+    rows = Filter(rows, is_known(query, Col("entity")))
+    often = spec.at_least > 1
+    is_grouped = bool(late or query.finer or often)
+    if is_grouped:
+        events = (("events", Agg("count_rows")),) if often else ()
+        rows = Named("people", Aggregate(rows, keep(*output(rows)), events))
     if late:
-        people = Named("described_people", with_labels_of_people(finest, people, late))
-    by = tuple(one.name for one in query.by)
+        rows = Named("described_people", with_labels_of_people(finest, rows, late))
     if query.finer:
-        summed = (("events", Agg("sum", (Col("events"),))),) if numbers else ()
-        people = Aggregate(people, keep("bucket", *by, "entity"), summed)
-    often = call("ge", Col("events"), integer(spec.at_least)) if numbers else None
-    active = Filter(people, all_of([is_known(query, Col("entity")), often]))
-    placed = Spine((("period", query.period_type), ("number", Type.INTEGER)), tuple(_places(query).items()))
-    # Where buckets are counted one by one, those of long ago are none of these.
-    numbered = Join(active, placed, "left" if numbers else "inner", on=(("bucket", "period"),))
-    place = call("coalesce", Col("number"), integer(EVER)) if numbers else Col("number")
-    rows = Project(numbered, (("place", place), *keep(*by, "entity")))
-    return Filter(rows, call("ge", Col("place"), integer(since))) if since > EVER and _reads_copies(query) else rows
+        summed = (("events", Agg("sum", (Col("events"),))),) if often else ()
+        rows = Aggregate(rows, keep("bucket", *by, "entity"), summed)
+    if often:
+        rows = Filter(rows, call("ge", Col("events"), integer(spec.at_least)))
+    place: Expr = Col("bucket")
+    if not _is_numbered(query):
+        # Where buckets are counted one by one, those of long ago are none of these.
+        placed = Spine((("period", query.period_type), ("number", Type.INTEGER)), tuple(_places(query).items()))
+        rows = Join(rows, placed, "left" if often else "inner", on=(("bucket", "period"),))
+        place = call("coalesce", Col("number"), integer(EVER)) if often else Col("number")
+    rows = Project(rows, (("place", place), *keep(*by, "entity")))
+    if since > EVER and _reads_copies(query):
+        rows = Filter(rows, call("ge", Col("place"), integer(since)))
+    return rows, is_grouped and not often
 
 
 def _places(query: BoundQuery) -> dict[date | datetime, int]:
@@ -231,7 +252,7 @@ def _places(query: BoundQuery) -> dict[date | datetime, int]:
 
 
 def _events(query: BoundQuery, since: int) -> Plan:
-    """(bucket, breakdowns, entity) of the events from a place on.
+    """(bucket, breakdowns, entity) of the events from a place on: the bucket by its label, or by its place if numbered.
 
     Where one event makes a person active, all events of long ago are of one bucket: whose label is that of EVER.
     """
@@ -243,7 +264,9 @@ def _events(query: BoundQuery, since: int) -> Plan:
     span = query.clipped(Span(_beginning(query) if since == EVER or marked else start, query.periods[-1].end))
     recent = Span(min(start, span.end), span.end)
     bucket = period(query, Col(AT), recent if spec.at_least == 1 else span)
-    if spec.at_least == 1 and since == EVER:
+    if _is_numbered(query):
+        bucket = _place(query)
+    elif spec.at_least == 1 and since == EVER:
         long_ago = call("lt", Col(AT), instant(before.start, role="bucket_before"))
         label = next(iter(_places(query)))
         bucket = Case(((long_ago, Lit(label, query.period_type, role="long_ago")),), bucket)
@@ -252,6 +275,19 @@ def _events(query: BoundQuery, since: int) -> Plan:
     if not marked:
         return events
     return Project(Filter(events, Col("first_copy")), keep(*projected))
+
+
+def _is_numbered(query: BoundQuery) -> bool:
+    """Whether events are put at their place at once: a few comparisons cost less than local dates and a join."""
+    spec: Lifecycle = query.metric.spec
+    return spec.at_least == 1 and len(query.periods) <= FEW
+
+
+def _place(query: BoundQuery) -> Expr:
+    """The place of an event's bucket, the latest asked first: most events are of late."""
+    buckets = enumerate((_before(query, query.periods[0]), *query.periods), BEFORE)
+    branches = [(call("ge", Col(AT), instant(one.start, role="bucket")), integer(place)) for place, one in buckets]
+    return Case(tuple(reversed(branches)), integer(EVER))
 
 
 def _reads_copies(query: BoundQuery) -> bool:
@@ -268,8 +304,8 @@ def _beginning(query: BoundQuery) -> datetime:
 def ranking(query: BoundQuery) -> tuple[Plan, str]:
     """The groups by their people who were active in any bucket of the range."""
     by = tuple(one.name for one in query.by)
-    here = Filter(_active(query, FIRST), call("ge", Col("place"), integer(FIRST)))
-    people = Aggregate(here, keep(*by, "entity"), ())
+    active, _ = _active(query, FIRST)
+    people = Aggregate(active, keep(*by, "entity"), ())
     return Aggregate(people, keep(*by), (("users", Agg("count_rows")),)), "users"
 
 
@@ -282,7 +318,7 @@ def members(query: BoundQuery) -> Plan:
     of = _chosen(query)
     day = query.calendar.local_date(of.start)
     first, last = query.calendar.widen(day, day, query.grain)
-    active = _active(replace(query, first=first, last=last), _since((state,)))
+    active, _ = _active(replace(query, first=first, last=last), _since((state,)))
     there = {name: count_if(call("eq", Col("place"), integer(place))) for name, place in PLACES.items()}
     seen = Aggregate(active, keep("entity"), tuple(there.items()))
     is_ = {name: call("gt", Col(name), integer(0)) for name in PLACES}

@@ -8,6 +8,7 @@ from metrics_api.plan.expr import Agg, Call, Case, Col, Expr, Lit, Over, chosen_
 from metrics_api.plan.nodes import (
     ActiveDays,
     Aggregate,
+    Attendance,
     DayWindow,
     Filter,
     Join,
@@ -80,6 +81,8 @@ def _line(plan: Plan) -> str:
         case Scores(windows=windows, of=of, counted=counted):
             told = f"each person's {of}, in {_windows(windows)}"
             return told if counted is None else f"{told}; people by {say(counted)}"
+        case Attendance(places=places):
+            return f"who is at each of {places} places, and was before"
         case Journey(steps=steps, window_seconds=window):
             names = " -> ".join(name for name, _ in steps)
             return f"each person's best attempt at {names} within {window} seconds"

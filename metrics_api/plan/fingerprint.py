@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 
 from metrics_api.plan.expr import Lit, Type
-from metrics_api.plan.nodes import ActiveDays, Named, Plan, Scan, Scores, Spine
+from metrics_api.plan.nodes import ActiveDays, Attendance, Named, Plan, Scan, Scores, Spine
 
 
 def fingerprint(plan: Plan) -> str:
@@ -41,6 +41,8 @@ def _feed(value: object, update: Callable[[bytes], object], named: dict[int, int
                 and value.label_type is not Type.INTEGER
             ):
                 part = max((last - first + 1 for _, first, last in value.windows), default=0)
+            if isinstance(value, Attendance) and field.name == "places":
+                continue
             _feed(part, update, named)
         update(b")")
     elif isinstance(value, tuple):

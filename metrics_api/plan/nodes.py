@@ -165,6 +165,22 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
+class Attendance:
+    """Logical: of numbered places in a row, how many entities are at each.
+
+    `input` has `place` (0 to below `places`), `entity` and the keys; with `distinct` one row for each of them.
+    Columns: place, keys, count_of_active, and of `counts`: count_of_new (who are at no earlier place), and
+    count_of_returning (who are at the place before as well). No row for nobody.
+    """
+
+    input: Plan
+    keys: tuple[str, ...]
+    places: int
+    counts: tuple[Literal["count_of_new", "count_of_returning"], ...]
+    distinct: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Journey:
     """Logical: each entity's best attempt at ordered steps within a window from its entry.
 
@@ -186,7 +202,19 @@ class Journey:
 
 
 Plan: TypeAlias = (
-    Scan | Filter | Project | Aggregate | Join | Union | Spine | Named | Sort | ActiveDays | Scores | Journey
+    Scan
+    | Filter
+    | Project
+    | Aggregate
+    | Join
+    | Union
+    | Spine
+    | Named
+    | Sort
+    | ActiveDays
+    | Scores
+    | Attendance
+    | Journey
 )
 
 
@@ -210,6 +238,8 @@ def output(plan: Plan) -> tuple[str, ...]:
             return ("period", *keys, "users")
         case Scores(keys=keys, counted=counted):
             return ("period", *keys, *(("entity", "score") if counted is None else ("score", "users")))
+        case Attendance(keys=keys, counts=counts):
+            return ("place", *keys, "count_of_active", *counts)
         case Journey(steps=steps, labels=labels):
             return ("entity", *(f"at_{k}" for k in range(1, len(steps) + 1)), *labels)
 

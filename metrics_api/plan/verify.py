@@ -10,6 +10,7 @@ from metrics_api.plan.expr import Agg, Expr, Over, columns, operands
 from metrics_api.plan.nodes import (
     ActiveDays,
     Aggregate,
+    Attendance,
     Filter,
     Join,
     Journey,
@@ -71,18 +72,28 @@ def _faults_of(node: Plan) -> Iterator[str]:
                 yield "is empty or has rows of another width"
         case Sort(input=source, by=by):
             yield from _unknown_names([name for name, _ in by], output(source))
+        case ActiveDays() | Scores() | Attendance() | Journey():
+            yield from _faults_of_operator(node)
+        case _:
+            pass
+
+
+def _faults_of_operator(node: ActiveDays | Scores | Attendance | Journey) -> Iterator[str]:
+    match node:
         case ActiveDays(input=source, keys=keys, windows=windows):
             yield from _unknown_names(["day", "entity", *keys], output(source))
             yield from _odd_windows(windows)
         case Scores():
             yield from _faults_of_scores(node)
+        case Attendance(input=source, keys=keys, places=places):
+            yield from _unknown_names(["place", "entity", *keys], output(source))
+            if places < 1:
+                yield f"has {places} places"
         case Journey(input=source, steps=steps, labels=labels, tie=tie):
             yield from _unknown([condition for _, condition in steps], output(source))
             yield from _unknown_names(["entity", "at", *labels, *(["tie"] if tie else [])], output(source))
             if len(steps) < 2:
                 yield "has fewer than two steps"
-        case _:
-            pass
 
 
 def _faults_of_scores(node: Scores) -> Iterator[str]:

@@ -21,6 +21,7 @@ from metrics_api.plan.expr import AGGREGATES, TRUE, Agg, Call, Case, Col, Expr, 
 from metrics_api.plan.nodes import (
     ActiveDays,
     Aggregate,
+    Attendance,
     Filter,
     Join,
     Journey,
@@ -157,7 +158,7 @@ class _Lowering:
                 if limit is not None:
                     query.set("limit", exp.Limit(expression=exp.Literal.number(limit)))
                 return _Select(None, [], {name: self.bare(name) for name in names}, whole=query)
-            case ActiveDays() | Scores() | Journey():
+            case ActiveDays() | Scores() | Attendance() | Journey():
                 raise AssertionError(f"{type(plan).__name__} reached lowering unexpanded")
             case _:
                 assert_never(plan)

@@ -94,6 +94,12 @@ QUESTIONS = (
         ("period", "active_days", "users"), VALUE, "occurred_at user_id minutes", since="2025-08-10 22:00:00",
     ),
     Question(
+        "growth_by_week", "growth", {**SEASON, "grain": "week"},
+        ("period", "new", "returning", "resurrecting", "dormant", "dormant_stock", "active", "quick_ratio",
+         "net_change"),
+        VALUE, "occurred_at user_id minutes", since="1900-01-01 00:00:00", grows=True,
+    ),
+    Question(
         "share_rate_by_week", "share_rate", {**SEASON, "grain": "week", "measures": "value,numerator,denominator"},
         ("period", "value", "numerator", "denominator"), VALUE, "occurred_at user_id minutes",
     ),

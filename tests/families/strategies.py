@@ -1,10 +1,10 @@
-"""Have the compiler take one strategy of `ActiveDays` or `Scores`, whatever it would choose by itself."""
+"""Have the compiler take one strategy of an operator, whatever it would choose by itself."""
 
 from __future__ import annotations
 
 from metrics_api.compile.passes import expand_operators
-from metrics_api.compile.strategies import Abilities, active_days, scores
-from metrics_api.plan.nodes import ActiveDays, Plan, Scores
+from metrics_api.compile.strategies import Abilities, active_days, attendance, scores
+from metrics_api.plan.nodes import ActiveDays, Attendance, Plan, Scores
 
 
 class Taking:
@@ -32,3 +32,22 @@ class Taking:
         if self.name not in scores.STRATEGIES:
             return self.of_scores(node, abilities)
         return scores.STRATEGIES[self.name](node)
+
+
+class Attending:
+    """The same of `Attendance`; None: the usual one."""
+
+    def __init__(self, name: str | None) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        self.original = attendance.expand_attendance
+        expand_operators.expand_attendance = self.expand
+
+    def __exit__(self, *_: object) -> None:
+        expand_operators.expand_attendance = self.original
+
+    def expand(self, node: Attendance, abilities: Abilities) -> Plan:
+        if self.name is None or (self.name == "bitmap" and node.places > abilities.bitmap_days):
+            return self.original(node, abilities)
+        return attendance.STRATEGIES[self.name](node)

@@ -14,6 +14,7 @@ from families.oracles.calendar import DAY, Grain
 from families.oracles.conditions import selector_of, to_sql
 from families.oracles.lifecycle import LifecycleRow, lifecycle
 from families.oracles.world import World
+from families.strategies import Attending
 from families.usage.test_usage_properties import escaped
 from families.worlds import Moment, conditions, grains, moments, ranges, worlds
 from metrics_api.serving.asking import ask
@@ -57,9 +58,11 @@ def test_lifecycles_are_those_of_the_oracle(data: st.DataObject, engine: str) ->
     where = data.draw(st.one_of(st.none(), conditions()))
     names = tuple(data.draw(st.one_of(st.just(MEASURES), st.lists(st.sampled_from(MEASURES), min_size=1, unique=True))))
     looks_at = "history" if OF_HISTORY & {*names} else "range" if names == ("active",) else "bucket before"
-    answer = project_of(world, moment, at_least, engine).answer(
-        ask("growth", start=first, end=last, grain=grain, by=by, measures=names, where=to_sql(where) if where else None)
-    )
+    words = {"measures": names, "where": to_sql(where) if where else None}
+    with Attending(data.draw(st.sampled_from([None, "bitmap", "ordered"]))):
+        answer = project_of(world, moment, at_least, engine).answer(
+            ask("growth", start=first, end=last, grain=grain, by=by, **words)  # type: ignore[arg-type]
+        )
     theirs = lifecycle(
         world, moment.selector, first, last, grain, at_least=at_least, breakdown=by, looks_at=looks_at,
         where=selector_of(where) if where else None,

@@ -1,23 +1,23 @@
-/* metrics-api metric=growth fingerprint=6b78a999b3de */
+/* metrics-api metric=growth fingerprint=76ca937a8cf4 */
 WITH people AS (
   SELECT
-    CASE
-      WHEN occurred_at < TIMESTAMP '2026-02-22 23:00:00+00'
-      THEN DATE '2026-02-22'
-      ELSE DATE_TRUNC(
-        DATE(
-          CASE
-            WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00+00'
-            THEN TIMESTAMP_ADD(occurred_at, INTERVAL 1 HOUR)
-            ELSE TIMESTAMP_ADD(occurred_at, INTERVAL 2 HOUR)
-          END,
-          'UTC'
-        ),
-        ISOWEEK
-      )
-    END AS bucket,
+    user_id AS entity,
     COALESCE(country, '(none)') AS country,
-    user_id AS entity
+    BIT_OR(
+      1 << CASE
+        WHEN occurred_at >= TIMESTAMP '2026-03-22 23:00:00+00'
+        THEN 5
+        WHEN occurred_at >= TIMESTAMP '2026-03-15 23:00:00+00'
+        THEN 4
+        WHEN occurred_at >= TIMESTAMP '2026-03-08 23:00:00+00'
+        THEN 3
+        WHEN occurred_at >= TIMESTAMP '2026-03-01 23:00:00+00'
+        THEN 2
+        WHEN occurred_at >= TIMESTAMP '2026-02-22 23:00:00+00'
+        THEN 1
+        ELSE 0
+      END
+    ) AS mask
   FROM app_events
   WHERE
     occurred_at >= TIMESTAMP '1900-01-01 00:00:00+00'
@@ -31,35 +31,37 @@ WITH people AS (
       )
       OR event = 'shared'
     )
+    AND user_id <> ''
   GROUP BY
     1,
-    2,
-    3
+    2
+), alike AS (
+  SELECT
+    country,
+    mask,
+    COUNT(*) AS people
+  FROM people
+  GROUP BY
+    1,
+    2
 ), counted AS (
   SELECT
-    place,
-    country,
-    COUNT(*) AS count_of_active,
-    COUNTIF(earlier IS NULL) AS count_of_new,
-    COUNTIF(earlier = place - 1) AS count_of_returning
-  FROM (
-    SELECT
-      spine.number AS place,
-      people.country,
-      LEAD(spine.number) OVER (PARTITION BY people.country, people.entity ORDER BY spine.number DESC) AS earlier
-    FROM people
-    JOIN UNNEST([
-      STRUCT(DATE '2026-02-22' AS period, -1 AS number),
-      STRUCT(DATE '2026-02-23' AS period, 0 AS number),
-      STRUCT(DATE '2026-03-02' AS period, 1 AS number),
-      STRUCT(DATE '2026-03-09' AS period, 2 AS number),
-      STRUCT(DATE '2026-03-16' AS period, 3 AS number),
-      STRUCT(DATE '2026-03-23' AS period, 4 AS number)
-    ]) AS spine
-      ON people.bucket = spine.period
-    WHERE
-      people.entity <> ''
-  ) AS people
+    spine.place,
+    alike.country,
+    COALESCE(SUM(alike.people), 0) AS count_of_active,
+    COALESCE(SUM(CASE WHEN NOT ((alike.mask & spine.of_earlier) <> 0) THEN alike.people END), 0) AS count_of_new,
+    COALESCE(SUM(CASE WHEN (alike.mask & spine.of_before) <> 0 THEN alike.people END), 0) AS count_of_returning
+  FROM UNNEST([
+    STRUCT(0 AS place, 1 AS own_bit, 0 AS of_before, 0 AS of_earlier),
+    STRUCT(1 AS place, 2 AS own_bit, 1 AS of_before, 1 AS of_earlier),
+    STRUCT(2 AS place, 4 AS own_bit, 2 AS of_before, 3 AS of_earlier),
+    STRUCT(3 AS place, 8 AS own_bit, 4 AS of_before, 7 AS of_earlier),
+    STRUCT(4 AS place, 16 AS own_bit, 8 AS of_before, 15 AS of_earlier),
+    STRUCT(5 AS place, 32 AS own_bit, 16 AS of_before, 31 AS of_earlier)
+  ]) AS spine
+  CROSS JOIN alike
+  WHERE
+    (alike.mask & spine.own_bit) <> 0
   GROUP BY
     1,
     2
@@ -92,19 +94,19 @@ FROM (
     LEAD(COALESCE(counted.count_of_active, 0)) OVER (PARTITION BY segments.country ORDER BY spine.place DESC) AS active_then,
     SUM(COALESCE(counted.count_of_new, 0)) OVER (PARTITION BY segments.country ORDER BY spine.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS sum_of_new
   FROM UNNEST([
-    STRUCT(DATE '2026-02-22' AS period, -1 AS place),
-    STRUCT(DATE '2026-02-23' AS period, 0 AS place),
-    STRUCT(DATE '2026-03-02' AS period, 1 AS place),
-    STRUCT(DATE '2026-03-09' AS period, 2 AS place),
-    STRUCT(DATE '2026-03-16' AS period, 3 AS place),
-    STRUCT(DATE '2026-03-23' AS period, 4 AS place)
+    STRUCT(DATE '2026-02-22' AS period, 0 AS place),
+    STRUCT(DATE '2026-02-23' AS period, 1 AS place),
+    STRUCT(DATE '2026-03-02' AS period, 2 AS place),
+    STRUCT(DATE '2026-03-09' AS period, 3 AS place),
+    STRUCT(DATE '2026-03-16' AS period, 4 AS place),
+    STRUCT(DATE '2026-03-23' AS period, 5 AS place)
   ]) AS spine
   CROSS JOIN segments
   LEFT JOIN counted
     ON spine.place = counted.place AND segments.country = counted.country
 ) AS spine
 WHERE
-  place >= 1
+  place >= 2
 ORDER BY
   period NULLS LAST,
   country NULLS LAST

@@ -1,23 +1,26 @@
-/* metrics-api metric=growth fingerprint=6b78a999b3de */
+/* metrics-api metric=growth fingerprint=76ca937a8cf4 */
 WITH people AS (
   SELECT
-    CASE
-      WHEN occurred_at < toDateTime64('2026-02-22 23:00:00', 6, 'UTC')
-      THEN toDate32('2026-02-22')
-      ELSE dateTrunc(
-        'week',
-        toDate32(
-          CASE
-            WHEN occurred_at < toDateTime64('2026-03-29 01:00:00', 6, 'UTC')
-            THEN occurred_at + INTERVAL '1' HOUR
-            ELSE occurred_at + INTERVAL '2' HOUR
-          END,
-          'UTC'
-        )
-      )
-    END AS bucket,
+    user_id AS entity,
     COALESCE(country, '(none)') AS country,
-    user_id AS entity
+    groupBitOr(
+      bitShiftLeft(
+        toUInt64(1),
+        CASE
+          WHEN occurred_at >= toDateTime64('2026-03-22 23:00:00', 6, 'UTC')
+          THEN 5
+          WHEN occurred_at >= toDateTime64('2026-03-15 23:00:00', 6, 'UTC')
+          THEN 4
+          WHEN occurred_at >= toDateTime64('2026-03-08 23:00:00', 6, 'UTC')
+          THEN 3
+          WHEN occurred_at >= toDateTime64('2026-03-01 23:00:00', 6, 'UTC')
+          THEN 2
+          WHEN occurred_at >= toDateTime64('2026-02-22 23:00:00', 6, 'UTC')
+          THEN 1
+          ELSE 0
+        END
+      )
+    ) AS mask
   FROM app_events
   WHERE
     occurred_at >= toDateTime64('1900-01-01 00:00:00', 6, 'UTC')
@@ -31,36 +34,38 @@ WITH people AS (
       )
       OR event = 'shared'
     )
+    AND user_id <> ''
   GROUP BY
     1,
-    2,
-    3
+    2
+), alike AS (
+  SELECT
+    country,
+    mask,
+    toInt64(COUNT(*)) AS people
+  FROM people
+  GROUP BY
+    1,
+    2
 ), counted AS (
   SELECT
-    place,
-    country,
-    toInt64(COUNT(*)) AS count_of_active,
-    toInt64(COUNT(*) FILTER(WHERE earlier IS NULL)) AS count_of_new,
-    toInt64(COUNT(*) FILTER(WHERE earlier = place - 1)) AS count_of_returning
-  FROM (
-    SELECT
-      spine.number AS place,
-      people.country AS country,
-      lead(toNullable(spine.number)) OVER (PARTITION BY people.country, people.entity ORDER BY spine.number DESC) AS earlier
-    FROM people
-    JOIN VALUES(
-      'period Nullable(Date32), number Nullable(Int64)',
-      ('2026-02-22', -1),
-      ('2026-02-23', 0),
-      ('2026-03-02', 1),
-      ('2026-03-09', 2),
-      ('2026-03-16', 3),
-      ('2026-03-23', 4)
-    ) AS spine
-      ON people.bucket = spine.period
-    WHERE
-      people.entity <> ''
-  ) AS people
+    spine.place AS place,
+    alike.country AS country,
+    COALESCE(SUM(alike.people), 0) AS count_of_active,
+    COALESCE(SUM(alike.people) FILTER(WHERE NOT (bitAnd(alike.mask, spine.of_earlier) <> 0)), 0) AS count_of_new,
+    COALESCE(SUM(alike.people) FILTER(WHERE bitAnd(alike.mask, spine.of_before) <> 0), 0) AS count_of_returning
+  FROM VALUES(
+    'place Nullable(Int64), own_bit Nullable(Int64), of_before Nullable(Int64), of_earlier Nullable(Int64)',
+    (0, 1, 0, 0),
+    (1, 2, 1, 1),
+    (2, 4, 2, 3),
+    (3, 8, 4, 7),
+    (4, 16, 8, 15),
+    (5, 32, 16, 31)
+  ) AS spine
+  CROSS JOIN alike
+  WHERE
+    bitAnd(alike.mask, spine.own_bit) <> 0
   GROUP BY
     1,
     2
@@ -94,19 +99,19 @@ FROM (
     SUM(COALESCE(counted.count_of_new, 0)) OVER (PARTITION BY segments.country ORDER BY spine.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS sum_of_new
   FROM VALUES(
     'period Nullable(Date32), place Nullable(Int64)',
-    ('2026-02-22', -1),
-    ('2026-02-23', 0),
-    ('2026-03-02', 1),
-    ('2026-03-09', 2),
-    ('2026-03-16', 3),
-    ('2026-03-23', 4)
+    ('2026-02-22', 0),
+    ('2026-02-23', 1),
+    ('2026-03-02', 2),
+    ('2026-03-09', 3),
+    ('2026-03-16', 4),
+    ('2026-03-23', 5)
   ) AS spine
   CROSS JOIN segments
   LEFT JOIN counted
     ON spine.place = counted.place AND segments.country = counted.country
 ) AS spine
 WHERE
-  place >= 1
+  place >= 2
 ORDER BY
   1,
   2

@@ -1,20 +1,26 @@
-/* metrics-api metric=growth fingerprint=6b78a999b3de */
+/* metrics-api metric=growth fingerprint=76ca937a8cf4 */
 WITH people AS (
   SELECT
-    CASE
-      WHEN occurred_at < TIMESTAMP '2026-02-22 23:00:00'
-      THEN DATE '2026-02-22'
-      ELSE TRUNC(
-        CAST(CASE
-          WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
-          THEN occurred_at + INTERVAL '1' HOUR
-          ELSE occurred_at + INTERVAL '2' HOUR
-        END AS DATE),
-        'WEEK'
-      )
-    END AS bucket,
+    user_id AS entity,
     COALESCE(country, '(none)') AS country,
-    user_id AS entity
+    BIT_OR(
+      SHIFTLEFT(
+        CAST(1 AS BIGINT),
+        CAST(CASE
+          WHEN occurred_at >= TIMESTAMP '2026-03-22 23:00:00'
+          THEN 5
+          WHEN occurred_at >= TIMESTAMP '2026-03-15 23:00:00'
+          THEN 4
+          WHEN occurred_at >= TIMESTAMP '2026-03-08 23:00:00'
+          THEN 3
+          WHEN occurred_at >= TIMESTAMP '2026-03-01 23:00:00'
+          THEN 2
+          WHEN occurred_at >= TIMESTAMP '2026-02-22 23:00:00'
+          THEN 1
+          ELSE 0
+        END AS INT)
+      )
+    ) AS mask
   FROM app_events
   WHERE
     occurred_at >= TIMESTAMP '1900-01-01 00:00:00'
@@ -28,34 +34,36 @@ WITH people AS (
       )
       OR event = 'shared'
     )
+    AND user_id <> ''
   GROUP BY
     1,
-    2,
-    3
+    2
+), alike AS (
+  SELECT
+    country,
+    mask,
+    COUNT(*) AS people
+  FROM people
+  GROUP BY
+    1,
+    2
 ), counted AS (
   SELECT
-    place,
-    country,
-    COUNT(*) AS count_of_active,
-    COUNT(*) FILTER(WHERE earlier IS NULL) AS count_of_new,
-    COUNT(*) FILTER(WHERE earlier = place - 1) AS count_of_returning
-  FROM (
-    SELECT
-      spine.number AS place,
-      people.country,
-      LEAD(spine.number) OVER (PARTITION BY people.country, people.entity ORDER BY spine.number DESC) AS earlier
-    FROM people
-    JOIN VALUES
-      (DATE '2026-02-22', -1),
-      (DATE '2026-02-23', 0),
-      (DATE '2026-03-02', 1),
-      (DATE '2026-03-09', 2),
-      (DATE '2026-03-16', 3),
-      (DATE '2026-03-23', 4) AS spine(period, number)
-      ON people.bucket = spine.period
-    WHERE
-      people.entity <> ''
-  ) AS people
+    spine.place,
+    alike.country,
+    COALESCE(SUM(alike.people), 0) AS count_of_active,
+    COALESCE(SUM(alike.people) FILTER(WHERE NOT ((alike.mask & spine.of_earlier) <> 0)), 0) AS count_of_new,
+    COALESCE(SUM(alike.people) FILTER(WHERE (alike.mask & spine.of_before) <> 0), 0) AS count_of_returning
+  FROM VALUES
+    (0, 1, 0, 0),
+    (1, 2, 1, 1),
+    (2, 4, 2, 3),
+    (3, 8, 4, 7),
+    (4, 16, 8, 15),
+    (5, 32, 16, 31) AS spine(place, own_bit, of_before, of_earlier)
+  CROSS JOIN alike
+  WHERE
+    (alike.mask & spine.own_bit) <> 0
   GROUP BY
     1,
     2
@@ -88,18 +96,18 @@ FROM (
     LEAD(COALESCE(counted.count_of_active, 0)) OVER (PARTITION BY segments.country ORDER BY spine.place DESC) AS active_then,
     SUM(COALESCE(counted.count_of_new, 0)) OVER (PARTITION BY segments.country ORDER BY spine.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS sum_of_new
   FROM VALUES
-    (DATE '2026-02-22', -1),
-    (DATE '2026-02-23', 0),
-    (DATE '2026-03-02', 1),
-    (DATE '2026-03-09', 2),
-    (DATE '2026-03-16', 3),
-    (DATE '2026-03-23', 4) AS spine(period, place)
+    (DATE '2026-02-22', 0),
+    (DATE '2026-02-23', 1),
+    (DATE '2026-03-02', 2),
+    (DATE '2026-03-09', 3),
+    (DATE '2026-03-16', 4),
+    (DATE '2026-03-23', 5) AS spine(period, place)
   CROSS JOIN segments
   LEFT JOIN counted
     ON spine.place = counted.place AND segments.country = counted.country
 ) AS spine
 WHERE
-  place >= 1
+  place >= 2
 ORDER BY
   period NULLS LAST,
   country NULLS LAST

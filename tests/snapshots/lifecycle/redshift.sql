@@ -1,20 +1,23 @@
-/* metrics-api metric=growth fingerprint=6b78a999b3de */
+/* metrics-api metric=growth fingerprint=76ca937a8cf4 */
 WITH people AS (
   SELECT
-    CASE
-      WHEN occurred_at < TIMESTAMP '2026-02-22 23:00:00'
-      THEN DATE '2026-02-22'
-      ELSE CAST(DATE_TRUNC(
-        'week',
-        CAST(CASE
-          WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
-          THEN occurred_at + INTERVAL '1 HOUR'
-          ELSE occurred_at + INTERVAL '2 HOUR'
-        END AS DATE)
-      ) AS DATE)
-    END AS bucket,
+    user_id AS entity,
     COALESCE(country, '(none)') AS country,
-    user_id AS entity
+    BIT_OR(
+      CAST(1 AS BIGINT) << CAST(CASE
+        WHEN occurred_at >= TIMESTAMP '2026-03-22 23:00:00'
+        THEN 5
+        WHEN occurred_at >= TIMESTAMP '2026-03-15 23:00:00'
+        THEN 4
+        WHEN occurred_at >= TIMESTAMP '2026-03-08 23:00:00'
+        THEN 3
+        WHEN occurred_at >= TIMESTAMP '2026-03-01 23:00:00'
+        THEN 2
+        WHEN occurred_at >= TIMESTAMP '2026-02-22 23:00:00'
+        THEN 1
+        ELSE 0
+      END AS INTEGER)
+    ) AS mask
   FROM app_events
   WHERE
     occurred_at >= TIMESTAMP '1900-01-01 00:00:00'
@@ -31,52 +34,66 @@ WITH people AS (
       )
       OR event = 'shared'
     )
+    AND user_id <> ''
   GROUP BY
     1,
-    2,
-    3
+    2
+), alike AS (
+  SELECT
+    country,
+    mask,
+    COUNT(*) AS people
+  FROM people
+  GROUP BY
+    1,
+    2
 ), counted AS (
   SELECT
-    place,
-    country,
-    COUNT(*) AS count_of_active,
-    COUNT(CASE WHEN earlier IS NULL THEN 1 END) AS count_of_new,
-    COUNT(CASE WHEN earlier = place - 1 THEN 1 END) AS count_of_returning
+    spine.place,
+    alike.country,
+    COALESCE(SUM(alike.people), 0) AS count_of_active,
+    COALESCE(SUM(CASE WHEN NOT ((alike.mask & spine.of_earlier) <> 0) THEN alike.people END), 0) AS count_of_new,
+    COALESCE(SUM(CASE WHEN (alike.mask & spine.of_before) <> 0 THEN alike.people END), 0) AS count_of_returning
   FROM (
     SELECT
-      spine.number AS place,
-      people.country,
-      LEAD(spine.number) OVER (PARTITION BY people.country, people.entity ORDER BY spine.number DESC) AS earlier
-    FROM people
-    JOIN (
-      SELECT
-        DATE '2026-02-22' AS period,
-        -1 AS number
-      UNION ALL
-      SELECT
-        DATE '2026-02-23',
-        0
-      UNION ALL
-      SELECT
-        DATE '2026-03-02',
-        1
-      UNION ALL
-      SELECT
-        DATE '2026-03-09',
-        2
-      UNION ALL
-      SELECT
-        DATE '2026-03-16',
-        3
-      UNION ALL
-      SELECT
-        DATE '2026-03-23',
-        4
-    ) AS spine
-      ON people.bucket = spine.period
-    WHERE
-      people.entity <> ''
-  ) AS people
+      0 AS place,
+      1 AS own_bit,
+      0 AS of_before,
+      0 AS of_earlier
+    UNION ALL
+    SELECT
+      1,
+      2,
+      1,
+      1
+    UNION ALL
+    SELECT
+      2,
+      4,
+      2,
+      3
+    UNION ALL
+    SELECT
+      3,
+      8,
+      4,
+      7
+    UNION ALL
+    SELECT
+      4,
+      16,
+      8,
+      15
+    UNION ALL
+    SELECT
+      5,
+      32,
+      16,
+      31
+  ) AS spine
+  CROSS JOIN alike
+  WHERE
+    (alike.mask & spine.own_bit) <> 0
   GROUP BY
     1,
     2
@@ -111,34 +128,34 @@ FROM (
   FROM (
     SELECT
       DATE '2026-02-22' AS period,
-      -1 AS place
+      0 AS place
     UNION ALL
     SELECT
       DATE '2026-02-23',
-      0
-    UNION ALL
-    SELECT
-      DATE '2026-03-02',
       1
     UNION ALL
     SELECT
-      DATE '2026-03-09',
+      DATE '2026-03-02',
       2
     UNION ALL
     SELECT
-      DATE '2026-03-16',
+      DATE '2026-03-09',
       3
     UNION ALL
     SELECT
-      DATE '2026-03-23',
+      DATE '2026-03-16',
       4
+    UNION ALL
+    SELECT
+      DATE '2026-03-23',
+      5
   ) AS spine
   CROSS JOIN segments
   LEFT JOIN counted
     ON spine.place = counted.place AND segments.country = counted.country
 ) AS spine
 WHERE
-  place >= 1
+  place >= 2
 ORDER BY
   period,
   country

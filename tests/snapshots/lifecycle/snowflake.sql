@@ -1,20 +1,26 @@
-/* metrics-api metric=growth fingerprint=6b78a999b3de */
+/* metrics-api metric=growth fingerprint=76ca937a8cf4 */
 WITH people AS (
   SELECT
-    CASE
-      WHEN occurred_at < CAST('2026-02-22 23:00:00' AS TIMESTAMPNTZ)
-      THEN DATE '2026-02-22'
-      ELSE PREVIOUS_DAY(
-        CAST(CASE
-          WHEN occurred_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
-          THEN occurred_at + INTERVAL '1 HOUR'
-          ELSE occurred_at + INTERVAL '2 HOUR'
-        END AS DATE) + 1,
-        'mo'
-      )
-    END AS bucket,
+    user_id AS entity,
     COALESCE(country, '(none)') AS country,
-    user_id AS entity
+    BITOR_AGG(
+      BITSHIFTLEFT(
+        1,
+        CASE
+          WHEN occurred_at >= CAST('2026-03-22 23:00:00' AS TIMESTAMPNTZ)
+          THEN 5
+          WHEN occurred_at >= CAST('2026-03-15 23:00:00' AS TIMESTAMPNTZ)
+          THEN 4
+          WHEN occurred_at >= CAST('2026-03-08 23:00:00' AS TIMESTAMPNTZ)
+          THEN 3
+          WHEN occurred_at >= CAST('2026-03-01 23:00:00' AS TIMESTAMPNTZ)
+          THEN 2
+          WHEN occurred_at >= CAST('2026-02-22 23:00:00' AS TIMESTAMPNTZ)
+          THEN 1
+          ELSE 0
+        END
+      )
+    ) AS mask
   FROM app_events
   WHERE
     occurred_at >= CAST('1900-01-01 00:00:00' AS TIMESTAMPNTZ)
@@ -28,39 +34,43 @@ WITH people AS (
       )
       OR event = 'shared'
     )
+    AND user_id <> ''
   GROUP BY
     1,
-    2,
-    3
+    2
+), alike AS (
+  SELECT
+    country,
+    mask,
+    COUNT(*) AS people
+  FROM people
+  GROUP BY
+    1,
+    2
 ), counted AS (
   SELECT
-    place,
-    country,
-    COUNT(*) AS count_of_active,
-    COUNT(CASE WHEN earlier IS NULL THEN 1 END) AS count_of_new,
-    COUNT(CASE WHEN earlier = place - 1 THEN 1 END) AS count_of_returning
+    spine.place,
+    alike.country,
+    COALESCE(SUM(alike.people), 0) AS count_of_active,
+    COALESCE(SUM(CASE WHEN NOT (BITAND(alike.mask, spine.of_earlier) <> 0) THEN alike.people END), 0) AS count_of_new,
+    COALESCE(SUM(CASE WHEN BITAND(alike.mask, spine.of_before) <> 0 THEN alike.people END), 0) AS count_of_returning
   FROM (
     SELECT
-      spine.number AS place,
-      people.country,
-      LEAD(spine.number) OVER (PARTITION BY people.country, people.entity ORDER BY spine.number DESC) AS earlier
-    FROM people
-    JOIN (
-      SELECT
-        CAST(period AS DATE) AS period,
-        CAST(number AS BIGINT) AS number
-      FROM (VALUES
-        ('2026-02-22', -1),
-        ('2026-02-23', 0),
-        ('2026-03-02', 1),
-        ('2026-03-09', 2),
-        ('2026-03-16', 3),
-        ('2026-03-23', 4)) AS constants(period, number)
-    ) AS spine
-      ON people.bucket = spine.period
-    WHERE
-      people.entity <> ''
-  ) AS people
+      CAST(place AS BIGINT) AS place,
+      CAST(own_bit AS BIGINT) AS own_bit,
+      CAST(of_before AS BIGINT) AS of_before,
+      CAST(of_earlier AS BIGINT) AS of_earlier
+    FROM (VALUES
+      (0, 1, 0, 0),
+      (1, 2, 1, 1),
+      (2, 4, 2, 3),
+      (3, 8, 4, 7),
+      (4, 16, 8, 15),
+      (5, 32, 16, 31)) AS constants(place, own_bit, of_before, of_earlier)
+  ) AS spine
+  CROSS JOIN alike
+  WHERE
+    BITAND(alike.mask, spine.own_bit) <> 0
   GROUP BY
     1,
     2
@@ -97,19 +107,19 @@ FROM (
       CAST(period AS DATE) AS period,
       CAST(place AS BIGINT) AS place
     FROM (VALUES
-      ('2026-02-22', -1),
-      ('2026-02-23', 0),
-      ('2026-03-02', 1),
-      ('2026-03-09', 2),
-      ('2026-03-16', 3),
-      ('2026-03-23', 4)) AS constants(period, place)
+      ('2026-02-22', 0),
+      ('2026-02-23', 1),
+      ('2026-03-02', 2),
+      ('2026-03-09', 3),
+      ('2026-03-16', 4),
+      ('2026-03-23', 5)) AS constants(period, place)
   ) AS spine
   CROSS JOIN segments
   LEFT JOIN counted
     ON spine.place = counted.place AND segments.country = counted.country
 ) AS spine
 WHERE
-  place >= 1
+  place >= 2
 ORDER BY
   period,
   country
