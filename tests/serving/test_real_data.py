@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
+import real_data
 from metrics_api.compile.pipeline import rewritten
 from metrics_api.datasets import copy_definitions, dataset
 from metrics_api.families import families
@@ -19,8 +19,6 @@ from metrics_api.serving.asking import ask
 from metrics_api.serving.project import Project, load_project
 from metrics_api.sql.lower import lower
 from metrics_api.sql.render import render
-
-RETAIL = Path(__file__).parents[3] / "shared" / "data" / "retail1011.parquet"
 
 
 @pytest.fixture(scope="module")
@@ -81,14 +79,13 @@ metrics:
 
 @pytest.fixture(scope="module")
 def retail(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    if not RETAIL.is_file():
-        pytest.skip(f"{RETAIL} is not here: a check of the developers' own")
+    file = real_data.retail()
     import duckdb
 
     folder = tmp_path_factory.mktemp("retail")
     with duckdb.connect(str(folder / "retail.duckdb")) as connection:
         connection.execute("SET TimeZone='UTC'")
-        connection.execute(f"CREATE TABLE orders AS SELECT * FROM '{RETAIL}'")
+        connection.execute(f"CREATE TABLE orders AS SELECT * FROM '{file}'")
     (folder / "project.yml").write_text(RETAIL_PROJECT, encoding="utf-8")
     return load_project(folder)
 

@@ -3,13 +3,24 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
 import uvicorn
+from graphql import (
+    GraphQLObjectType,
+    GraphQLOutputType,
+    build_client_schema,
+    get_introspection_query,
+    get_named_type,
+    is_required_argument,
+)
 
 from graphql_schema.asking import NOW, streaming_folder
 from metrics_api import create_app
+from metrics_api.definitions.yaml12 import read_yaml
+from metrics_api.families import families
 from metrics_api.serving.project import load_project
 
 
@@ -59,3 +70,51 @@ def test_a_server_refuses_what_is_too_large(server: str) -> None:
         response = client.post("/graphql", content=large, headers={"content-type": "application/json"})
         assert response.status_code == 413
         assert client.get("/readyz").status_code == 200
+
+
+def written_types() -> dict[str, str]:
+    """The type of every metric that the example's files define, read as plain YAML."""
+    found: dict[str, str] = {}
+    for file in sorted(streaming_folder().glob("*.yml")):
+        read: Any = read_yaml(file).data
+        found |= {name: one["type"] for name, one in read.get("metrics", {}).items()}
+    return found
+
+
+def everything(of: GraphQLOutputType) -> str:
+    """All that can be selected of a type without an argument that has to be given."""
+    named = get_named_type(of)
+    if not isinstance(named, GraphQLObjectType):
+        return ""
+    selected = [
+        f"{name}{everything(field.type)}"
+        for name, field in named.fields.items()
+        if not any(is_required_argument(one) for one in field.args.values())
+    ]
+    return f" {{ {' '.join(selected)} }}"
+
+
+def test_a_server_answers_every_metric_of_every_type(server: str) -> None:
+    """Asked for all that its own schema offers, so that no family and no part of an answer is forgotten."""
+    written = written_types()
+    assert set(written.values()) == families().keys()
+    with httpx.Client(base_url=server, timeout=120) as client:
+
+        def ask(query: str) -> Any:
+            response = client.post("/graphql", json={"query": query})
+            assert response.status_code == 200, response.text
+            told = response.json()
+            assert "errors" not in told, (query, told["errors"])
+            return told["data"]
+
+        schema = build_client_schema(ask(get_introspection_query(descriptions=False)))
+        metrics = schema.type_map["Metrics"]
+        assert isinstance(metrics, GraphQLObjectType)
+        listed = {one["name"]: one for one in ask("{ catalog { metrics { name field type } } }")["catalog"]["metrics"]}
+        assert {name: one["type"] for name, one in listed.items()} == written
+        assert {one["field"] for one in listed.values()} == metrics.fields.keys()
+        for name, field in metrics.fields.items():
+            answer = ask(f"{{ metrics {{ {name}{everything(field.type)} }} }}")["metrics"][name]
+            lists = {part: rows for part, rows in answer.items() if isinstance(rows, list)}
+            assert lists and all(lists.values()), (name, {part: len(rows) for part, rows in lists.items()})
+            assert answer["info"]["rowCount"] > 0, name
