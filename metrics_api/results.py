@@ -105,7 +105,19 @@ def combined_columns(parts: Mapping[str, Sequence[Column]]) -> dict[str, Type]:
 
 def usual_order(by: Iterable[str]) -> tuple[str, ...]:
     """The columns by which the rows of a part are in order, those that it has."""
-    return ("start", "period", *by, "position", "period_index", "active_days", "from", "to", "score", "id")
+    return (
+        "start",
+        "period",
+        *by,
+        "position",
+        "period_index",
+        "active_days",
+        "from",
+        "to",
+        "score",
+        "from_seconds",
+        "id",
+    )
 
 
 def _cast(array: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:

@@ -14,12 +14,12 @@ from metrics_api.plan.nodes import Plan, Project, output
 from metrics_api.query.bind import BoundQuery
 
 INNER = re.compile(
-    r"active_days|amount|at|at_least|average_short|bucket|change|closes|cohorts|day|days|days_after"
-    r"|degenerate|denominator|depth|earlier|entity|entry|events|final_day|first_copy|first_day|following"
-    r"|from|held_day|is_over|known_day|last_at|last_day|last_over|lift|long|mask|mean_ratio|newest_day"
-    r"|next_at|next_opens|number|numerator|opens|people|place|ranked_by|return_bucket|returns|rows|score"
-    r"|share|since|spells|started|step|sum_short|then|through|tie|to|until|value_then|weight|who"
-    r"|window_days"
+    r"active_days|amount|at|at_least|average_short|bucket|change|closes|cohorts|completed|day|days"
+    r"|days_after|degenerate|denominator|depth|earlier|entity|entries|entry|events|excluded_at|final_day"
+    r"|first_copy|first_day|following|from|held|held_day|is_over|kind|known_day|last_at|last_day|last_over"
+    r"|lift|long|mask|mean_ratio|newest_day|next_at|next_opens|number|numerator|opens|people|place"
+    r"|ranked_by|removed_at|return_bucket|returns|rows|score|seen|share|since|spells|started|step"
+    r"|sum_short|then|through|tie|to|until|value_then|weight|who|window_days"
     r"|(from|to)_position"
     r"|(at|by|count_of|entry|events|has|in|input|is|known|mature|max_of|min_of|of|own|reached|rows|score"
     r"|sum_of|top)_.+"

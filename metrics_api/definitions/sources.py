@@ -40,7 +40,7 @@ from metrics_api.periods import Duration, Weekday, is_timezone
 RESERVED_COLUMNS = frozenset((
     "period", "value", "total", "users", "overall", "complete", "provisional", "previous", "change", "step", "position",
     "entered", "converted", "dropped", "excluded", "pending", "rate", "part", "tier", "share", "start", "size",
-    "period_index", "source", "target", "rank", "active_days",
+    "period_index", "source", "target", "rank", "active_days", "from_seconds", "to_seconds",
 ))
 # fmt: on
 

@@ -13,7 +13,9 @@ from metrics_api.query.family import Family
 SHARED = (
     "combined",
     "conditions",
+    "conversions",
     "counting",
+    "journeys",
     "membership",
     "relations",
     "returns",

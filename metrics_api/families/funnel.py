@@ -1,91 +1,103 @@
 """`funnel`: how many people go from a first step through the others within a window: activation, conversion.
 
-One attempt stands for each person (RULES 25); everything said of a step - converted, dropped, pending, times - is
-said of that attempt. A person whose window is still open is pending, not lost.
+One attempt stands for each person (RULES 25) unless totals are counted; everything said of a step - converted,
+dropped, pending, times - is said of that attempt. A person whose window is still open is pending, not lost.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from decimal import Decimal
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from metrics_api.definitions.base import DurationField, MetricDefinition, Selector
+from metrics_api.definitions.base import DurationField, EntrySelector, MetricDefinition, Selector
 from metrics_api.definitions.names import Identifier
-from metrics_api.families.relations import (
-    AT,
-    ENTITY,
-    TIE,
-    count_if,
-    events_of,
-    is_known,
-    quantile,
-    raw_label,
-    with_others,
-)
+from metrics_api.definitions.refusal import Refusal
+from metrics_api.errors import QueryError, did_you_mean
+from metrics_api.families import conversions
+from metrics_api.families.journeys import Exclusion, Funnel, Step, overlaps
 from metrics_api.families.series import table_columns
 from metrics_api.periods import Duration
-from metrics_api.plan.expr import (
-    Agg,
-    Col,
-    Expr,
-    Lit,
-    Type,
-    all_of,
-    any_of,
-    call,
-    instant,
-    integer,
-    text,
-)
-from metrics_api.plan.expr import (
-    columns as columns_of,
-)
-from metrics_api.plan.nodes import Aggregate, Filter, Journey, Named, Named_, Plan, Project, Union, keep, output
-from metrics_api.query.bind import BoundQuery
-from metrics_api.query.family import Family, Measure, Table
+from metrics_api.plan.nodes import Plan
+from metrics_api.query.bind import MEMBER_COUNT, MEMBERS, BoundQuery
+from metrics_api.query.family import Family, Members
 from metrics_api.results import Column
-from metrics_api.semantic.model import Metric, Selection
+from metrics_api.semantic.expressions import personal_refusal
+from metrics_api.semantic.model import Metric, fields_of, personal_of
 from metrics_api.semantic.resolve import Scope
 
 MAX_STEPS = 10
 
 
+_ATTRIBUTION = r"first|last|all|step +[a-z][a-z0-9_]*"
+
+
+def _check_attribution(written: str) -> str:
+    if not re.fullmatch(_ATTRIBUTION, written):
+        raise Refusal(f"`{written}` is no attribution", "Write `first`, `last`, `all` or `step NAME`.")
+    return written
+
+
+Attribution = Annotated[
+    str, AfterValidator(_check_attribution), Field(json_schema_extra={"pattern": f"^({_ATTRIBUTION})$"})
+]
+
+
+class StepSelector(EntrySelector):
+    """A step: an event or value moment, and how it counts among the others."""
+
+    optional: bool = False
+    """Whether people can go on without it."""
+    within: DurationField | None = None
+    """How long after the required step before it, inclusive; beside the funnel's own window."""
+
+    @classmethod
+    def noun(cls) -> str:
+        return "a funnel step"
+
+
+class ExclusionSelector(Selector):
+    """Events that end an attempt if they happen between two steps."""
+
+    between: tuple[Identifier, Identifier] | None = None
+    """The steps between which it is looked for, both required ones; from the first to the last unless said."""
+    effect: Literal["drop", "remove"] = "drop"
+    """`drop`: the steps before it stand, the attempt ends there; `remove`: there was no attempt at all."""
+
+    @classmethod
+    def noun(cls) -> str:
+        return "an exclusion"
+
+
 class FunnelDefinition(MetricDefinition):
-    """Ordered steps within a window that begins with the first."""
+    """Steps within a window that begins with the first."""
 
     type: Literal["funnel"]
-    steps: Mapping[Identifier, Selector]
+    steps: Mapping[Identifier, StepSelector]
     """The steps in order, by name: `signed_up: {event: sign_up}`, `watched: {on: videos_watched}`."""
     within: DurationField = Field(default=Duration(30, "day"))
     """The conversion window from the entry, inclusive; a day is 24 hours."""
-    order: Literal["ordered"] = "ordered"
-    """Other events may happen between the steps."""
-    entry: Literal["any"] = "any"
-    """Every first step starts an attempt; a person's deepest attempt counts."""
+    order: Literal["ordered", "strict", "unordered"] = "ordered"
+    """`ordered`: other events may happen between the steps; `strict`: none may; `unordered`: in whatever order."""
+    among: Literal["all_events", "steps"] | None = None
+    """Which events may not happen between the steps of a strict funnel: `all_events` of the sources unless said."""
+    entry: Literal["any", "first"] = "any"
+    """`any`: every first step starts an attempt, and the deepest counts; `first`: only the first one of the range."""
+    count: Literal["users", "totals"] = "users"
+    """`users`: one attempt for each person; `totals`: every entry is an attempt."""
+    hold_constant: tuple[Identifier, ...] = ()
+    """Properties that are equal in all steps of an attempt; a missing value is equal to nothing."""
+    exclude: Mapping[Identifier, ExclusionSelector] = Field(default_factory=dict)
+    """Events that end an attempt, by name: `deleted: {event: account_deleted, between: [signed_up, watched]}`."""
+    attribution: Attribution = "first"
+    """Which value breaks an attempt down: the `first` or `last` of its steps, that of `step NAME`, or `all`."""
+    grace: DurationField | None = None
+    """How much earlier than the step before it a step may be recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    name: str
-    selection: Selection
-
-
-@dataclass(frozen=True, slots=True)
-class Funnel:
-    steps: tuple[Step, ...]
-    within: Duration
-
-    @property
-    def overlapping(self) -> bool:
-        """Whether one event could be two steps."""
-        selections = [step.selection for step in self.steps]
-        return any(here.overlaps(there) for index, here in enumerate(selections) for there in selections[index + 1 :])
+# -- resolving --------------------------------------------------------------------------------------------------------
 
 
 def resolve(definition: FunnelDefinition, scope: Scope) -> Funnel | None:
@@ -94,233 +106,295 @@ def resolve(definition: FunnelDefinition, scope: Scope) -> Funnel | None:
         scope.problem(f"a funnel of {count} step{'s' * (count != 1)}", "steps", fix="Give it at least two steps.")
     if count > MAX_STEPS:
         scope.problem(f"a funnel of {count} steps; at most {MAX_STEPS} are computed", "steps")
-    found = [(name, scope.selection(one, "steps", name)) for name, one in definition.steps.items()]
-    steps = tuple(Step(name, selection) for name, selection in found if selection is not None)
-    return Funnel(steps, definition.within) if len(steps) == count else None
-
-
-# -- measures: the times to convert are computed only when asked for --------------------------------------------------
-
-_TIMES = re.compile(r"seconds_from_(entry|previous)_(average|median|min|max|p([1-9]|[1-9][0-9]))")
-_OFFERED = tuple(
-    f"seconds_from_{origin}_{stat}"
-    for origin in ("entry", "previous")
-    for stat in ("average", "median", "p25", "p75", "p90")
-)
-
-
-def measure(metric: Metric, name: str) -> Measure | None:
-    if not (matched := _TIMES.fullmatch(name)):
-        return None
-    fraction = "0.5" if matched[2] == "median" else str(Decimal(matched[3]) / 100) if matched[3] else None
-    since = "the entry" if matched[1] == "entry" else "the previous step"
-    return Measure(
-        name,
-        f"{matched[1]}_{matched[2]}",
-        Type.NUMBER,
-        None,
-        fraction,
-        f"Seconds from {since}, over converters: {matched[2]}.",
+    found = [(name, one, scope.selection(one, "steps", name)) for name, one in definition.steps.items()]
+    steps = tuple(
+        Step(name, selection, one.optional, one.within) for name, one, selection in found if selection is not None
     )
+    exclusions = tuple(_exclusions(definition, scope))
+    _check_steps(definition, scope)
+    _check_choices(definition, scope)
+    if len(steps) != count or len(exclusions) != len(definition.exclude) or count < 2:
+        return None
+    _check_overlaps(definition, steps, scope)
+    spec = Funnel(
+        steps=steps,
+        within=definition.within,
+        order=definition.order,
+        among=definition.among or "all_events",
+        first_ever=next(iter(definition.steps.values())).first_ever,
+        entry=definition.entry,
+        count=definition.count,
+        hold_constant=definition.hold_constant,
+        exclusions=exclusions,
+        attribution=_attribution(definition, scope),
+        grace=definition.grace,
+    )
+    _check_properties(definition, spec, scope)
+    return spec
 
 
-def measures(metric: Metric) -> tuple[Measure, ...]:
-    return tuple(one for name in _OFFERED if (one := measure(metric, name)))
+def _exclusions(definition: FunnelDefinition, scope: Scope) -> Iterator[Exclusion]:
+    names = list(definition.steps)
+    for name, one in definition.exclude.items():
+        selection = scope.selection(one, "exclude", name)
+        between = one.between or (names[0], names[-1]) if names else None
+        if between is None:
+            continue
+        known = True
+        for index, step in enumerate(between):
+            at = ("exclude", name, "between", index)
+            if step not in definition.steps:
+                scope.problem(f"there is no step `{step}`", *at, fix=did_you_mean(step, names, what="steps"))
+                known = False
+            elif definition.steps[step].optional:
+                scope.problem(
+                    f"`{step}` is optional: an attempt may never come to it", *at, fix="Name a required step."
+                )
+                known = False
+        if not known:
+            continue
+        after, before = (names.index(step) + 1 for step in between)
+        if after >= before:
+            scope.problem(
+                f"between `{between[0]}` and `{between[1]}`, which does not come after it",
+                *("exclude", name, "between"),
+                fix="Name the earlier step first." if after > before else "Name two steps.",
+            )
+        elif selection is not None:
+            yield Exclusion(name, selection, after, before, one.effect == "remove")
 
 
-_COUNTS = {
-    "entered": "People who reached the previous step; for the first, who entered.",
-    "converted": "People who reached this step within the window.",
-    "dropped": "People whose window closed before they reached it.",
-    "excluded": "People removed by an exclusion.",
-    "pending": "People who have not reached it and whose window is still open.",
-    "mature_entered": "Of those entered, people whose window has closed.",
-}
-_RATES = {
-    "rate": "Converted, of all who entered the funnel.",
-    "step_rate": "Converted, of those who reached the previous step.",
-    "mature_rate": "Converted, of all who entered; both only of people whose window has closed.",
-}
-STEPS = Table(
-    (
-        Column("step", Type.STRING, description="The step's name."),
-        Column("position", Type.INTEGER, description="1 for the entry."),
-    ),
-    (
-        *(Column(name, Type.INTEGER, description=words) for name, words in _COUNTS.items()),
-        *(Column(name, Type.NUMBER, nullable=True, description=words) for name, words in _RATES.items()),
-    ),
-    "A row for each group and step.",
-    measured=True,
-)
+def _check_steps(definition: FunnelDefinition, scope: Scope) -> None:
+    steps = list(definition.steps.items())
+    for position, (name, one) in enumerate(steps):
+        is_first, is_last = position == 0, position == len(steps) - 1
+        if one.optional and (is_first or is_last):
+            words = "the first step begins every attempt" if is_first else "the last step is what the funnel leads to"
+            scope.problem(f"{words}; it cannot be optional", "steps", name, "optional", fix="Leave `optional` out.")
+        if one.first_ever and not is_first:
+            scope.problem(
+                "only the first step can be `first_ever`", "steps", name, "first_ever", fix="Leave it out here."
+            )
+        if one.within is None:
+            continue
+        if is_first:
+            scope.problem("nothing comes before the first step", "steps", name, "within", fix="Say it at a later step.")
+        elif one.within.elapsed > definition.within.elapsed:
+            scope.problem(
+                f"{one.within} is longer than the funnel's window of {definition.within}",
+                *("steps", name, "within"),
+                fix="Make it shorter, or the funnel's `within` longer.",
+            )
+
+
+def _check_choices(definition: FunnelDefinition, scope: Scope) -> None:
+    """What cannot be meant together."""
+    first_ever = any(one.first_ever for one in definition.steps.values())
+    if definition.among is not None and definition.order != "strict":
+        scope.problem("`among` is for strict funnels", "among", fix="Write `order: strict`, or leave it out.")
+    if definition.count == "totals" and definition.entry == "first":
+        scope.problem("totals count every entry, not the first", "count", fix="Leave out `count` or `entry`.")
+    if definition.count == "totals" and first_ever:
+        scope.problem("a person has one first entry ever: totals are users", "count", fix="Leave out `count`.")
+    for name, one in definition.steps.items():
+        if one.optional and definition.order == "strict":
+            scope.problem(
+                "an optional step would be another event between the steps of a strict funnel",
+                *("steps", name, "optional"),
+                fix="Write `order: ordered`, or leave it out.",
+            )
+    if definition.order == "unordered":
+        for what, path in _in_order_only(definition):
+            scope.problem(f"{what} needs an order of steps", *path, fix="Write `order: ordered`, or leave it out.")
+    if definition.grace is not None:
+        _check_grace(definition, scope)
+
+
+def _in_order_only(definition: FunnelDefinition) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What an unordered funnel cannot have."""
+    for name, one in definition.steps.items():
+        for word in ("optional", "within", "first_ever"):
+            if getattr(one, word):
+                yield f"`{word}`", ("steps", name, word)
+    if definition.count == "totals":
+        yield "`count: totals`", ("count",)
+    if definition.exclude:
+        yield "`exclude`", ("exclude",)
+    if definition.hold_constant:
+        yield "`hold_constant`", ("hold_constant",)
+    if definition.grace is not None:
+        yield "`grace`", ("grace",)
+    if definition.attribution.startswith("step"):
+        yield "`attribution` by a step", ("attribution",)
+
+
+def _check_grace(definition: FunnelDefinition, scope: Scope) -> None:
+    assert definition.grace is not None
+    if definition.grace.elapsed >= definition.within.elapsed:
+        scope.problem(
+            f"a grace of {definition.grace} in a window of {definition.within}", "grace", fix="Write some seconds."
+        )
+    if definition.order == "strict" or definition.exclude:
+        other = "a strict order" if definition.order == "strict" else "exclusions"
+        scope.problem(
+            f"grace and {other}: what lies between two steps would depend on which came first",
+            "grace",
+            fix="Leave it out.",
+        )
+
+
+def _check_overlaps(definition: FunnelDefinition, steps: tuple[Step, ...], scope: Scope) -> None:
+    """One event that could be two steps must be later than the one before: what that leaves no meaning."""
+    reasons = []
+    if definition.order != "ordered":
+        reasons.append((f"{definition.order} funnels take one event for one step", ("order",)))
+    if definition.grace is not None:
+        reasons.append(("with `grace` they could come in either order", ("grace",)))
+    pairs = list(overlaps(steps))
+    for why, path in reasons if pairs else ():
+        here, there = pairs[0]
+        scope.problem(
+            f"one event could be both `{here.name}` and `{there.name}`, and {why}",
+            *path,
+            fix="Name different events, or leave it out.",
+        )
+    for here, there in pairs:
+        for one in (here, there):
+            if one.optional:
+                scope.problem(
+                    f"one event could be both `{here.name}` and `{there.name}`, and one of them is optional",
+                    *("steps", one.name, "optional"),
+                    fix="Name different events, or leave it out.",
+                )
+
+
+def _attribution(definition: FunnelDefinition, scope: Scope) -> Literal["first", "last", "all"] | int:
+    word, _, step = definition.attribution.partition(" ")
+    if word != "step":
+        return word  # type: ignore[return-value]
+    names = list(definition.steps)
+    if step.strip() in names:
+        return names.index(step.strip()) + 1
+    scope.problem(
+        f"there is no step `{step.strip()}`", "attribution", fix=did_you_mean(step.strip(), names, what="steps")
+    )
+    return "first"
+
+
+def _check_properties(definition: FunnelDefinition, spec: Funnel, scope: Scope) -> None:
+    sources = tuple(dict.fromkeys(source for one in spec.selections for source in one.sources))
+    known, personal = fields_of(sources), personal_of(sources)
+    for index, name in enumerate(definition.hold_constant):
+        if name in personal:
+            refused = personal_refusal(name)
+            scope.problem(refused.message, "hold_constant", index, fix=refused.fix)
+        elif name not in known:
+            fix = did_you_mean(name, known, what="properties")
+            scope.problem(f"there is no property `{name}` to hold constant", "hold_constant", index, fix=fix)
+        elif name in definition.hold_constant[:index]:
+            scope.problem(f"`{name}` is held constant twice", "hold_constant", index)
+
+
+# -- answers ----------------------------------------------------------------------------------------------------------
+
+TABLES = {"steps": conversions.STEPS, "trend": conversions.TREND, "histogram": conversions.HISTOGRAM}
+PARTS = {"steps": conversions.steps, "trend": conversions.trend, "histogram": conversions.histogram}
 
 
 def columns(query: BoundQuery) -> Mapping[str, tuple[Column, ...]]:
-    return table_columns(query, FAMILY.tables)
-
-
-# -- plan -------------------------------------------------------------------------------------------------------------
+    return table_columns(query, TABLES)
 
 
 def plan(query: BoundQuery) -> Mapping[str, Plan]:
-    spec: Funnel = query.metric.spec
-    by = tuple(one.name for one in query.by)
-    attempts = Named("attempts", journey(query))
-    if query.ranked:
-        times = (name for name in output(attempts) if name.startswith("at_"))
-        labelled = Project(attempts, (*keep(*times), *((name, Col(_label(name))) for name in by)))
-        totals = Named("totals", Aggregate(with_others(query, labelled), keep(*by), _totals(query)))
-    else:
-        totals = Named("totals", Aggregate(attempts, tuple((name, Col(_label(name))) for name in by), _totals(query)))
-    steps = [
-        Project(totals, (("step", text(step.name)), ("position", integer(k)), *keep(*by), *_shown(query, k)))
-        for k, step in enumerate(spec.steps, 1)
-    ]
-    return {"steps": Union(tuple(steps))}
+    return {part: PARTS[part](query) for part in query.parts}
 
 
-def ranking(query: BoundQuery) -> tuple[Plan, str]:
-    """Groups are ranked by those who entered."""
-    steps = plan(replace(query, measures=(), parts=("steps",)))["steps"]
-    return Filter(steps, call("eq", Col("position"), integer(1))), "entered"
-
-
-def window(query: BoundQuery) -> timedelta:
-    spec: Funnel = query.metric.spec
-    return (query.within or spec.within).elapsed
-
-
-def journey(query: BoundQuery) -> Journey:
-    """Each person's best attempt: entity, at_1 .. at_n, labels."""
-    spec: Funnel = query.metric.spec
-    entries, within = query.span, window(query)
-    span = query.clipped(query.calendar.span(query.first, query.last).widened(after=within))
-    overlapping = spec.overlapping
-    sources = tuple(dict.fromkeys(source for step in spec.steps for source in step.selection.sources))
-    tie = overlapping and all(source.tie_breaker for source in sources)
-    names = [f"is_{k}" for k in range(1, len(spec.steps) + 1)]
-    inputs: list[Plan] = []
-    conditions: list[Expr] = []
-    for source in sources:
-        qualifying = [_qualifies(step.selection, source) for step in spec.steps]
-        projected: dict[str, Expr] = {"entity": Col(ENTITY), "at": Col(AT)}
-        if tie:
-            projected["tie"] = Col(TIE)
-        projected |= {_label(one.name): raw_label(query, one, span) for one in query.by}
-        known = is_known(query, Col(ENTITY))
-        condition = all_of([query.where, known])
-        read = {name for expr in (condition, *qualifying, *projected.values()) for name in columns_of(expr)}
-        events = {key for step in spec.steps for key in step.selection.events(source)}
-        rows: Plan = Filter(events_of(query, source, span, read, events), condition)
-        steps_read = {name for expr in qualifying for name in columns_of(expr)}
-        # A property that is called as one of these columns is read before it is one of them.
-        if len(sources) == 1 and not steps_read & projected.keys():
-            conditions = qualifying
-            projected |= {name: Col(name) for name in sorted(steps_read)}
-        else:
-            projected |= dict(zip(names, qualifying, strict=True))
-            conditions = [Col(name) for name in names]
-        inputs.append(Project(rows, tuple(projected.items())))
-    in_range = call("lt", Col("at"), instant(entries.end, role="range_end"))
-    conditions[0] = all_of([conditions[0], in_range])
-    return Journey(
-        input=inputs[0] if len(inputs) == 1 else Union(tuple(inputs)),
-        steps=tuple((step.name, one) for step, one in zip(spec.steps, conditions, strict=True)),
-        window_seconds=int(within.total_seconds()),
-        strict=overlapping,
-        tie=tie,
-        once_per_entity=spec.steps[0].selection.is_once_per(query.metric.entity),
-        times=bool(query.measures) and len(spec.steps) > 2,
-        labels=tuple(_label(one.name) for one in query.by),
-    )
-
-
-def _label(name: str) -> str:
-    """The column of a breakdown's label: a step's condition may read the property itself beside it."""
-    return f"by_{name}"
-
-
-def _qualifies(selection: Selection, source: object) -> Expr:
-    return any_of(all_of([one.event.match, one.where]) for one in selection.alternatives if one.event.source is source)
-
-
-def _totals(query: BoundQuery) -> tuple[Named_, ...]:
-    """One row for the whole funnel (and group): what every step is made of, read in a single pass."""
-    spec: Funnel = query.metric.spec
-    closed = call("le", Col("at_1"), instant(query.data_through - window(query), role="last_closed_entry"))
-    totals: dict[str, Expr] = {}
-    for k in range(1, len(spec.steps) + 1):
-        reached = call("not_", call("is_null", Col(f"at_{k}")))
-        totals[f"reached_{k}"] = Agg("count", (Col(f"at_{k}"),))
-        totals[f"mature_{k}"] = count_if(all_of([reached, closed]))
-        if k > 1:
-            for one in query.measures:
-                totals[f"{one.name}_{k}"] = _time(one, k)
-    return tuple(totals.items())
-
-
-def _time(one: Measure, k: int) -> Expr:
-    origin, stat = one.of.split("_", 1)
-    took = call("seconds_between", Col("at_1" if origin == "entry" else f"at_{k - 1}"), Col(f"at_{k}"))
-    if one.fraction is not None:
-        return quantile(took, one.fraction)
-    return Agg({"average": "avg"}.get(stat, stat), (took,))
-
-
-def _shown(query: BoundQuery, k: int) -> tuple[Named_, ...]:
-    reached, mature = Col(f"reached_{k}"), Col(f"mature_{k}")
-    if k == 1:
-        zero = integer(0)
-        lost: tuple[Expr, ...] = (reached, reached, zero, zero, zero, mature)
-        times: tuple[Expr, ...] = tuple(Lit(None, Type.NUMBER) for _ in query.measures)
-        previous: Expr = reached
-    else:
-        previous, mature_previous = Col(f"reached_{k - 1}"), Col(f"mature_{k - 1}")
-        dropped = call("sub", mature_previous, mature)
-        pending = call("sub", call("sub", previous, reached), dropped)
-        lost = (previous, reached, dropped, integer(0), pending, mature_previous)
-        times = tuple(Col(f"{one.name}_{k}") for one in query.measures)
-    names = ("entered", "converted", "dropped", "excluded", "pending", "mature_entered")
-    rates = (
-        ("rate", call("divide", reached, Col("reached_1"))),
-        ("step_rate", call("divide", reached, previous)),
-        ("mature_rate", call("divide", mature, Col("mature_1"))),
-    )
-    named_times = ((one.name, time) for one, time in zip(query.measures, times, strict=True))
-    return (*zip(names, lost, strict=True), *rates, *named_times)
+def check(query: BoundQuery) -> None:
+    if not {MEMBERS, MEMBER_COUNT} & set(query.parts):
+        return
+    k, state = conversions.chosen(query)
+    if k == 1 and state != "converted":
+        name = query.metric.name
+        raise QueryError(f"{name}: nobody is {state} at the first step", fix="Ask for the people of a later step.")
 
 
 def conventions(metric: Metric, within: Duration | None = None) -> tuple[str, ...]:
     spec: Funnel = metric.spec
-    ordering = (
-        "One event can be two steps here, so a step must be later than the one before it."
-        if spec.overlapping
-        else "Steps at the same instant count in their order."
-    )
+    if spec.overlapping:
+        ordering = "One event can be two steps here, so a step must be later than the one before it."
+    elif spec.order == "unordered":
+        ordering = "The steps count in whatever order: step k is reached when k different ones are done."
+    else:
+        ordering = "Steps at the same instant count in their order."
     return (
         "The range filters the entry; conversions may come later.",
         f"Window: {within or spec.within} from the entry, inclusive.",
-        "A person counts once, by the deepest attempt, then the earliest completed, then the latest entered.",
+        _counted(spec),
         ordering,
-        "Broken down by the first value found along the attempt's steps.",
+        *_further(spec),
+        _broken_down(spec),
     )
+
+
+def _counted(spec: Funnel) -> str:
+    if spec.count == "totals":
+        return "Every entry is an attempt and counts by itself."
+    if spec.first_ever:
+        return "A person counts once: by the first entry ever, if it lies in the range."
+    if spec.entry == "first":
+        return "A person counts once, by the first entry of the range."
+    return "A person counts once, by the deepest attempt, then the earliest completed, then the latest entered."
+
+
+def _further(spec: Funnel) -> Iterator[str]:
+    if spec.order == "strict":
+        which = "other event" if spec.among == "all_events" else "other event of the steps"
+        yield f"Strict: no {which} of the person lies between two steps."
+    if optional := [one.name for one in spec.steps if one.optional]:
+        yield f"Optional: {', '.join(optional)}; later steps count from the required step before."
+    for one in spec.steps:
+        if one.within is not None:
+            yield f"`{one.name}`: within {one.within} of the required step before it."
+    for exclusion in spec.exclusions:
+        here, there = spec.steps[exclusion.after - 1].name, spec.steps[exclusion.before - 1].name
+        effect = "removes the attempt" if exclusion.removes else "ends the attempt"
+        yield f"`{exclusion.name}` between `{here}` and `{there}` {effect}."
+    if spec.hold_constant:
+        yield f"Equal in all steps of an attempt: {', '.join(spec.hold_constant)}."
+    if spec.grace is not None:
+        yield f"A step may be recorded up to {spec.grace} before the one it follows."
+
+
+def _broken_down(spec: Funnel) -> str:
+    match spec.attribution:
+        case "first":
+            return "Broken down by the first value found along the attempt's steps."
+        case "last":
+            return "Broken down by the last value found along the attempt's steps."
+        case "all":
+            return "Broken down by a value that all steps share: a person counts once for each."
+        case number:
+            return f"Broken down by the value at `{spec.steps[number - 1].name}`."
 
 
 FAMILY = Family(
     definition=FunnelDefinition,
     shape="funnel",
-    parts=("steps",),
+    parts=("steps", "trend", "histogram"),
     resolve=resolve,
-    selections=lambda spec: tuple(step.selection for step in spec.steps),
+    selections=lambda spec: spec.selections,
     is_engagement=lambda spec: spec.steps[-1].selection.is_value_moment,
-    measures=measures,
-    measure=measure,
+    measures=conversions.measures,
+    measure=conversions.measure,
     default_measures=("seconds_from_entry_average", "seconds_from_entry_median"),
     columns=columns,
     plan=plan,
-    ranking=ranking,
+    check=check,
+    tables=TABLES,
+    members=Members(conversions.choices, conversions.members),
+    is_complete=conversions.is_complete,
+    ranking=conversions.ranking,
     conventions=conventions,
-    tables={"steps": STEPS},
     example="""\
 activation:
   type: funnel

@@ -62,7 +62,19 @@ from metrics_api.plan.expr import (
     integer,
     negated,
 )
-from metrics_api.plan.nodes import Aggregate, Filter, Journey, Named, Named_, Plan, Project, Union, keep, output
+from metrics_api.plan.nodes import (
+    Aggregate,
+    Filter,
+    Journey,
+    JourneyStep,
+    Named,
+    Named_,
+    Plan,
+    Project,
+    Union,
+    keep,
+    output,
+)
 from metrics_api.query.bind import MEMBERS, BoundQuery
 from metrics_api.query.metric_query import Page
 from metrics_api.semantic.expressions import property_value
@@ -399,9 +411,9 @@ def completed(query: BoundQuery, sequence: InOrder) -> Plan:
     within = (sequence.within or LONGEST).elapsed
     journey = Journey(
         input=events,
-        steps=tuple((f"step_{k}", Col(f"is_{k}")) for k in range(1, len(sequence.steps) + 1)),
+        steps=tuple(JourneyStep(f"step_{k}", Col(f"is_{k}")) for k in range(1, len(sequence.steps) + 1)),
         window_seconds=int(within.total_seconds()),
-        strict=overlapping,
+        overlapping=overlapping,
         tie=tie,
         once_per_entity=sequence.steps[0].is_once_per(query.metric.entity),
     )

@@ -84,8 +84,11 @@ def _line(plan: Plan) -> str:
         case Attendance(places=places):
             return f"who is at each of {places} places, and was before"
         case Journey(steps=steps, window_seconds=window):
-            names = " -> ".join(name for name, _ in steps)
-            return f"each person's best attempt at {names} within {window} seconds"
+            names = (", " if plan.unordered else " -> ").join(
+                f"({one.name})" if one.optional else one.name for one in steps
+            )
+            which = {"best": "each person's best attempt", "first": "each person's first attempt"}
+            return f"{which.get(plan.take, 'every attempt')} at {names} within {window} seconds"
 
 
 def _windows(windows: Sequence[DayWindow]) -> str:

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Literal, TypeAlias
 
 from metrics_api.periods import Span
-from metrics_api.plan.expr import Col, Expr, Type, Value
+from metrics_api.plan.expr import TRUE, Col, Expr, Type, Value, all_of, any_of
 
 Named_: TypeAlias = tuple[str, Expr]
 DayWindow: TypeAlias = tuple[date | datetime | int, int, int]
@@ -181,24 +181,88 @@ class Attendance:
 
 
 @dataclass(frozen=True, slots=True)
-class Journey:
-    """Logical: each entity's best attempt at ordered steps within a window from its entry.
+class JourneyStep:
+    """A step of a journey: for which rows of its input it is, and how it counts.
 
-    `input` has `entity`, `at` (unless `tie` is None, also `tie`) and the labels; `steps` are conditions on it, the
-    first being the entry. Best: the deepest, then earliest completed, then latest entered (RULES 24, 25). `strict`:
-    two steps can match one event, so an event may only follow another that is strictly earlier by (at, tie).
-    Columns: entity, at_1 .. at_n (null when not reached; exact for the middle steps only with `times`), the labels
-    (the first that is not null over the attempt's steps, else "(none)").
+    An optional step does not gate those after it. `within_seconds` count from the required step before it.
+    """
+
+    name: str
+    condition: Expr
+    optional: bool = False
+    within_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Rows that end an attempt if they come after one step and before another (both required, numbered from 1).
+
+    The steps before the row stand; with `removes` there was no attempt at all.
+    """
+
+    condition: Expr
+    after: int
+    before: int
+    removes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """Logical: attempts at steps within a window from their entry, one for each entity unless `take` says otherwise.
+
+    `input` has `entity`, `at` (with `tie` also that), `keys`, `same` and the labels; the steps' conditions are on it.
+    An entry is a row of the first step (`unordered`: of any) for which `enters` is true too; or, where they are given,
+    a row of `entered`, which has the same columns and for each entity the rows of one instant. A further step is the
+    first row after the one of the required step before it, no later than `window_seconds` after the entry.
+
+    - `take`: the `best` attempt is the deepest, then earliest completed, then latest entered (RULES 24, 25); `first`
+      is that of the first entry; with `every` all entries' attempts are there. `per`, an expression over `at_1`, is a
+      column `period`, and an attempt is taken in each.
+    - `overlapping`: two steps can match one row, so a row may only follow another that is strictly earlier by
+      (at, tie). Without it rows of one instant are in the order of the steps.
+    - `unordered`: `at_k` is when k different steps were done, in whatever order.
+    - `breaks`: between two steps no other row may be for which this is true. Rows at the instant of either may.
+    - `grace_seconds`: a step may be so much earlier than the one before it, and is then as if at its instant.
+    - `same`: columns, never null, that are equal in all steps; `keys`: such columns, by which attempts are told apart.
+
+    Columns: entity, keys, [period], at_1 .. at_n (null when not reached; exact for the middle steps only with
+    `times`), with exclusions also `excluded_at`, and the labels: `attribution` takes the first (last) along the
+    attempt that is not null, or that of a step by its number; else "(none)".
     """
 
     input: Plan
-    steps: tuple[tuple[str, Expr], ...]
+    steps: tuple[JourneyStep, ...]
     window_seconds: int
-    strict: bool = False
+    enters: Expr = TRUE
+    entered: Plan | None = None
+    take: Literal["best", "first", "every"] = "best"
+    per: Expr | None = None
+    overlapping: bool = False
     tie: bool = False
+    unordered: bool = False
+    breaks: Expr | None = None
+    exclusions: tuple[Exclusion, ...] = ()
+    grace_seconds: int = 0
     once_per_entity: bool = False
     times: bool = False
     labels: tuple[str, ...] = ()
+    attribution: Literal["first", "last"] | int = "first"
+    same: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+
+    @property
+    def entry(self) -> Expr:
+        """Which rows begin an attempt."""
+        steps = self.steps if self.unordered else self.steps[:1]
+        return all_of([any_of(one.condition for one in steps), self.enters])
+
+    def required_before(self, k: int) -> int:
+        """The number of the last required step before step k (both from 1)."""
+        return next(j for j in range(k - 1, 0, -1) if not self.steps[j - 1].optional)
+
+    def required_after(self, k: int) -> int:
+        """The number of the first required step after step k: the last step is one."""
+        return next(j for j in range(k + 1, len(self.steps) + 1) if not self.steps[j - 1].optional)
 
 
 Plan: TypeAlias = (
@@ -240,8 +304,13 @@ def output(plan: Plan) -> tuple[str, ...]:
             return ("period", *keys, *(("entity", "score") if counted is None else ("score", "users")))
         case Attendance(keys=keys, counts=counts):
             return ("place", *keys, "count_of_active", *counts)
-        case Journey(steps=steps, labels=labels):
-            return ("entity", *(f"at_{k}" for k in range(1, len(steps) + 1)), *labels)
+        case Journey():
+            return (
+                *("entity", *plan.keys, *(["period"] if plan.per is not None else [])),
+                *(f"at_{k}" for k in range(1, len(plan.steps) + 1)),
+                *(["excluded_at"] if plan.exclusions else []),
+                *plan.labels,
+            )
 
 
 def keep(*names: str) -> tuple[Named_, ...]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from metrics_api.plan.expr import Agg, Expr, Over, columns, operands
+from metrics_api.plan.expr import TRUE, Agg, Expr, Over, columns, operands
 from metrics_api.plan.nodes import (
     ActiveDays,
     Aggregate,
@@ -89,11 +89,15 @@ def _faults_of_operator(node: ActiveDays | Scores | Attendance | Journey) -> Ite
             yield from _unknown_names(["place", "entity", *keys], output(source))
             if places < 1:
                 yield f"has {places} places"
-        case Journey(input=source, steps=steps, labels=labels, tie=tie):
-            yield from _unknown([condition for _, condition in steps], output(source))
-            yield from _unknown_names(["entity", "at", *labels, *(["tie"] if tie else [])], output(source))
-            if len(steps) < 2:
-                yield "has fewer than two steps"
+        case Journey(input=source, steps=steps):
+            conditions = [node.entry, *(one.condition for one in steps), *(one.condition for one in node.exclusions)]
+            yield from _unknown([*conditions, node.breaks or TRUE], output(source))
+            tie = ["tie"] if node.tie else []
+            for rows in (source, *(() if node.entered is None else (node.entered,))):
+                yield from _unknown_names(["entity", "at", *node.labels, *node.same, *node.keys, *tie], output(rows))
+            yield from _odd_steps(node)
+        case _:
+            pass
 
 
 def _faults_of_scores(node: Scores) -> Iterator[str]:
@@ -103,6 +107,16 @@ def _faults_of_scores(node: Scores) -> Iterator[str]:
     yield from _odd_windows(node.windows)
     if node.windows and node.windows[-1][2] >= node.days:
         yield f"has a window beyond its {node.days} days: {node.windows[-1]}"
+
+
+def _odd_steps(node: Journey) -> Iterator[str]:
+    steps = node.steps
+    if len(steps) < 2:
+        yield "has fewer than two steps"
+    if steps[0].optional or steps[-1].optional:
+        yield "begins or ends with an optional step"
+    if any(not 1 <= one.after < one.before <= len(steps) for one in node.exclusions):
+        yield "excludes between steps out of order"
 
 
 def _odd_windows(windows: Sequence[tuple[object, int, int]]) -> Iterator[str]:

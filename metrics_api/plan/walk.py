@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from metrics_api.plan.nodes import Join, Plan, Scan, Spine, Union
+from metrics_api.plan.nodes import Join, Journey, Plan, Scan, Spine, Union
 
 
 def children(plan: Plan) -> tuple[Plan, ...]:
@@ -16,6 +16,8 @@ def children(plan: Plan) -> tuple[Plan, ...]:
             return (left, right)
         case Union(inputs):
             return inputs
+        case Journey(input=source, entered=entered) if entered is not None:
+            return (source, entered)
         case _:
             return (plan.input,)
 
@@ -33,6 +35,11 @@ def map_children(plan: Plan, change: Callable[[Plan], Plan]) -> Plan:
         case Union(inputs):
             changed = tuple(change(one) for one in inputs)
             return plan if all(a is b for a, b in zip(changed, inputs, strict=True)) else Union(changed)
+        case Journey(input=source, entered=entered) if entered is not None:
+            new_source, new_entered = change(source), change(entered)
+            if new_source is source and new_entered is entered:
+                return plan
+            return replace(plan, input=new_source, entered=new_entered)
         case _:
             new_input = change(plan.input)
             return plan if new_input is plan.input else replace(plan, input=new_input)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from metrics_api.compile.passes import expand_operators
-from metrics_api.compile.strategies import Abilities, active_days, attendance, scores
+from metrics_api.compile.strategies import Abilities, active_days, attendance, journey, scores
 from metrics_api.plan.nodes import ActiveDays, Attendance, Plan, Scores
 
 
@@ -51,3 +51,21 @@ class Attending:
         if self.name is None or (self.name == "bitmap" and node.places > abilities.bitmap_days):
             return self.original(node, abilities)
         return attendance.STRATEGIES[self.name](node)
+
+
+class TakingJourney:
+    """The strategy of `Journey` of that number, among those that are exact for the journey on the engine."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __enter__(self) -> None:
+        self.original = expand_operators.expand_journey
+        expand_operators.expand_journey = self.expand
+
+    def __exit__(self, *_: object) -> None:
+        expand_operators.expand_journey = self.original
+
+    def expand(self, node: journey.Journey, abilities: Abilities) -> journey.Plan:
+        exact = sorted(journey.exact_for(node) - (set() if abilities.has_asof else {"asof"}))
+        return journey.STRATEGIES[exact[self.number % len(exact)]](node)

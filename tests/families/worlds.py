@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from families.oracles.active_users import Window
 from families.oracles.calendar import DAY, Grain, bucket_starts, day_start, local_date
 from families.oracles.conditions import Condition, selector_of
-from families.oracles.funnel import Funnel, Step
+from families.oracles.funnel import Exclusion, Funnel, Step
 from families.oracles.world import Event, Selector, World, named
 
 # Dates around which the clock or the calendar does something; every zone also meets a year end.
@@ -268,6 +268,16 @@ def moments(*, any_event: bool = True) -> st.SearchStrategy[Moment]:
 
 
 @dataclass(frozen=True)
+class Excluding:
+    """Events that end an attempt between two steps, numbered from 1."""
+
+    moment: Moment
+    after: int
+    before: int
+    removes: bool
+
+
+@dataclass(frozen=True)
 class FunnelPlan:
     """A funnel that can be written as YAML and handed to the oracle; step k is named `step_k`."""
 
@@ -275,6 +285,18 @@ class FunnelPlan:
     within: str
     entry: Literal["any", "first"]
     tie_breaker: bool
+    order: Literal["ordered", "strict", "unordered"] = "ordered"
+    among: Literal["all_events", "steps"] = "all_events"
+    first_ever: bool = False
+    optional: frozenset[int] = frozenset()
+    """The numbers of the steps that are optional."""
+    step_windows: tuple[tuple[int, str], ...] = ()
+    """A step's number, and how long after the required step before it counts."""
+    held: tuple[str, ...] = ()
+    exclusions: tuple[Excluding, ...] = ()
+    attribution: Literal["first", "last", "all"] | int = "first"
+    grace: str | None = None
+    count: Literal["users", "totals"] = "users"
 
     @property
     def overlapping(self) -> bool:
@@ -285,12 +307,23 @@ class FunnelPlan:
     @property
     def funnel(self) -> Funnel:
         """The funnel for the oracle; its tie breaker is the property `sequence`."""
+        windows = dict(self.step_windows)
         return Funnel(
-            steps=tuple(Step(f"step_{k}", step.selector) for k, step in enumerate(self.steps, start=1)),
+            steps=tuple(
+                Step(f"step_{k}", step.selector, k in self.optional, DURATIONS[windows[k]] if k in windows else None)
+                for k, step in enumerate(self.steps, start=1)
+            ),
             window=DURATIONS[self.within],
             overlapping=self.overlapping,
             entry=self.entry,
             tie_breaker=sequence_of if self.tie_breaker else None,
+            order=self.order,
+            among=self.among,
+            first_ever=self.first_ever,
+            held=self.held,
+            exclusions=tuple(Exclusion(x.moment.selector, x.after, x.before, x.removes) for x in self.exclusions),
+            attribution=self.attribution,
+            grace=DURATIONS[self.grace] if self.grace else timedelta(0),
         )
 
 
@@ -320,3 +353,37 @@ def funnel_plans(
         entry=draw(st.sampled_from(entries)),
         tie_breaker=tie_breakers and draw(st.booleans()),
     )
+
+
+@st.composite
+def funnels_of_any_kind(draw: st.DrawFn) -> FunnelPlan:
+    """A funnel with whatever a definition can say of it, as far as it can be said together."""
+    plan = draw(funnel_plans(min_steps=2))
+    plan = replace(plan, attribution=draw(st.sampled_from(("first", "first", "last", "all", 1, 2))))
+    orders = ("ordered", "ordered", "ordered", "strict", "unordered")
+    order = "ordered" if plan.overlapping else draw(st.sampled_from(orders))
+    if order == "unordered":
+        return replace(plan, order=order, attribution="last" if isinstance(plan.attribution, int) else plan.attribution)
+    plan = replace(plan, order=order, among=draw(st.sampled_from(("all_events", "steps"))))
+    plan = replace(plan, first_ever=draw(st.sampled_from((False, False, True))))
+    if not plan.first_ever and draw(st.sampled_from((False, False, True))):
+        plan = replace(plan, count="totals", entry="any")
+    plan = replace(plan, held=draw(st.sampled_from(((), (), ("country",), ("flag",), ("country", "level")))))
+    middle = range(2, len(plan.steps))
+    if order == "ordered" and not plan.overlapping:
+        plan = replace(plan, optional=frozenset(k for k in middle if draw(st.booleans())))
+    longest = DURATIONS[plan.within]
+    shorter = [one for one, lasts in DURATIONS.items() if lasts <= longest]
+    windows = [(k, draw(st.sampled_from(shorter))) for k in range(2, len(plan.steps) + 1) if draw(st.booleans())]
+    plan = replace(plan, step_windows=tuple(windows) if draw(st.booleans()) else ())
+    if order == "ordered" and not plan.overlapping and draw(st.sampled_from((False, False, False, True))):
+        graces = [one for one in ("1 second", "30 minutes", "1 hour", "1 day") if DURATIONS[one] < longest]
+        return replace(plan, grace=draw(st.sampled_from(graces))) if graces else plan
+    required = [k for k in range(1, len(plan.steps) + 1) if k not in plan.optional]
+    pairs = st.sampled_from([(i, j) for i in required for j in required if i < j])
+    for _ in range(draw(st.sampled_from((0, 0, 1, 2)))):
+        after, before = draw(pairs)
+        plan = replace(
+            plan, exclusions=(*plan.exclusions, Excluding(draw(moments()), after, before, draw(st.booleans())))
+        )
+    return plan

@@ -42,6 +42,7 @@ def test_metrics_and_what_is_known_of_them() -> None:
             "daily_actives",
             "feature_breadth",
             "first_month_by_day",
+            "first_discovery",
             "growth",
             "minutes_depth",
             "minutes_per_weekly_active",
@@ -84,7 +85,7 @@ def names(arguments: str) -> set[str]:
 def test_filters() -> None:
     assert names("") == set(streaming()[0].model.metrics)
     assert names("(class: USAGE)") | names("(class: ENGAGEMENT)") == names("")
-    assert names('(type: "funnel")') == {"activation", "browse_to_watch"}
+    assert names('(type: "funnel")') == {"activation", "browse_to_watch", "first_discovery", "visits_that_watch"}
     assert names('(type: "funnel", name: "activation")') == {"activation"}
     assert names('(name: "nothing")') == names('(tag: "nothing")') == set()
     assert "sign_ups" in names("(class: USAGE)")

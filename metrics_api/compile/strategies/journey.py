@@ -8,6 +8,7 @@ attempt of a depth therefore has the least of each, and plain minima find it.
 - `hash`: the entry happens once for each entity (declared): hash joins, step by step.
 - `asof`: backward ASOF joins. Where the engine has them (DuckDB).
 - `carry`: one ordered pass for each step that carries the latest entry forward. Any engine.
+- `forward` (`journey_forward`): each instant knows what comes next; exact for whatever a journey can be. Any engine.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from metrics_api.compile.strategies import Abilities
+from metrics_api.compile.strategies.journey_forward import cut, forward, labelled, later, without_late_options
 from metrics_api.plan.expr import (
     Agg,
     Call,
@@ -30,26 +32,56 @@ from metrics_api.plan.expr import (
     integer,
     text,
 )
-from metrics_api.plan.nodes import Aggregate, Filter, Join, Journey, Named, Named_, Plan, Project, Union, keep
+from metrics_api.plan.nodes import Aggregate, Filter, Join, Journey, Named, Named_, Plan, Project, Union, keep, output
 
 NONE = "(none)"
 
 
 def expand_journey(node: Journey, abilities: Abilities) -> Plan:
     """The engine's best strategy for this journey."""
-    if node.once_per_entity and not (node.strict and node.tie):
-        return hash_joins(node)
-    if abilities.has_asof and not (node.strict and node.tie):
-        return asof(node)
-    return carry(node)
+    return STRATEGIES[best_of(node, abilities)](node)
+
+
+def best_of(node: Journey, abilities: Abilities) -> str:
+    """The first of the strategies that is exact for this journey."""
+    exact = exact_for(node)
+    return next(one for one in STRATEGIES if one in exact and (abilities.has_asof or one != "asof"))
+
+
+def exact_for(node: Journey) -> frozenset[str]:
+    """The strategies that give a journey's attempts exactly, on engines that can say them."""
+    found = {"forward"}
+    has_one_entry = node.once_per_entity or node.entered is not None or (node.take == "first" and node.per is None)
+    by_time_alone = not (node.overlapping and node.tie)
+    if is_stepwise(node) and has_one_entry and by_time_alone:
+        found.add("hash")
+    if is_stepwise(node) and is_plain(node) and node.entered is None and node.take == "best" and node.per is None:
+        found |= {"carry", "asof"} if by_time_alone else {"carry"}
+    return frozenset(found)
+
+
+def is_stepwise(node: Journey) -> bool:
+    """Whether a step can be found from the one before it and the entry, whatever else there is."""
+    around = node.unordered or node.breaks is not None or node.grace_seconds or node.same or node.keys
+    return not around and (not node.labels or node.attribution == "first")
+
+
+def is_plain(node: Journey) -> bool:
+    """Whether all steps count alike and nothing ends an attempt but its window."""
+    return not node.exclusions and not any(one.optional or one.within_seconds is not None for one in node.steps)
 
 
 # -- shared -----------------------------------------------------------------------------------------------------------
 
 
+def _condition(node: Journey, k: int) -> Expr:
+    """Which rows are step k."""
+    return node.entry if k == 1 else node.steps[k - 1].condition
+
+
 def _events(node: Journey, k: int, *, name: str) -> Plan:
     """Step k's events: entity, `name` (their time), and labels; with labels one row for each entity and instant."""
-    rows = Filter(node.input, node.steps[k - 1][1])
+    rows = node.entered if k == 1 and node.entered is not None else Filter(node.input, _condition(node, k))
     if not node.labels:
         return Project(rows, (("entity", Col("entity")), (name, Col("at"))))
     return Aggregate(
@@ -111,29 +143,57 @@ def _first_of_each(node: Journey, attempts: Plan, k: int, *, entry: str = "at_1"
 
 
 def hash_joins(node: Journey) -> Plan:
-    """Exact when an entity enters at most once: `at_k` is the first event of step k after `at_(k-1)`."""
+    """Exact where one entry counts: `at_k` is the first row of step k after the required step before it."""
     first: tuple[Named_, ...] = (("at_1", Agg("min", (Col("at_1"),))),)
-    entry_labels = tuple((label, Agg("first_by", (Col(label), Col("at_1")))) for label in node.labels)
+    entry_labels = tuple((f"{label}_1", Agg("first_by", (Col(label), Col("at_1")))) for label in node.labels)
     entries = Aggregate(_events(node, 1, name="at_1"), keep("entity"), (*first, *entry_labels))
-    reached: list[Plan] = [Named(f"entered_{node.steps[0][0]}", entries)]
-    for k, (step, _) in enumerate(node.steps[1:], 2):
-        events = _renamed_labels(node, _events(node, k, name=f"at_{k}"))
-        after = call("gt" if node.strict else "ge", Col(f"at_{k}"), Col(f"at_{k - 1}"))
-        before = reached[-1]
-        joined = Join(
-            before,
-            Named(f"events_{k}", events),
-            "inner",
-            (("entity", "entity"),),
-            where=all_of([after, _in_time(node, f"at_{k}")]),
-        )
-        earlier = tuple((f"at_{j}", Agg("min", (Col(f"at_{j}"),))) for j in range(1, k))
-        this: Named_ = (f"at_{k}", Agg("min", (Col(f"at_{k}"),)))
-        labels = tuple(
-            (label, Agg("first_by", (_or_later(label, f"{label}_here"), Col(f"at_{k}")))) for label in node.labels
-        )
-        reached.append(Named(f"reached_{step}", Aggregate(joined, keep("entity"), (*earlier, this, *labels))))
-    return _best(node, reached)
+    reached: dict[int, Plan] = {1: Named(f"entered_{node.steps[0].name}", entries)}
+    for k, step in enumerate(node.steps[1:], 2):
+        events = Named(f"events_{k}", _with_number(node, _events(node, k, name=f"at_{k}"), k))
+        found = _first_after(node, reached[node.required_before(k)], events, k)
+        reached[k] = Named(f"reached_{step.name}", found)
+    attempts: Plan = reached[1]
+    for k in range(2, len(node.steps) + 1):
+        seen = keep("entity", f"at_{k}", *(f"{label}_{k}" for label in node.labels))
+        attempts = Join(attempts, Project(reached[k], seen), "left", (("entity", "entity"),))
+    for m, one in enumerate(node.exclusions, 1):
+        stopped = _first_stop(node, reached[one.after], m)
+        attempts = Join(attempts, Named(f"stopped_{m}", stopped), "left", (("entity", "entity"),))
+    attempts = labelled(node, cut(node, without_late_options(node, attempts)))
+    if node.per is not None:
+        attempts = Project(attempts, (*keep(*output(attempts)), ("period", node.per)))
+    return Project(attempts, keep(*output(node)))
+
+
+def _first_after(node: Journey, before: Plan, events: Plan, k: int) -> Plan:
+    """entity, at_1, at_k, labels: each entity's first of these events that comes after the step before in time."""
+    p, within = node.required_before(k), node.steps[k - 1].within_seconds
+    conditions = [call("gt" if node.overlapping else "ge", Col(f"at_{k}"), Col(f"at_{p}")), _in_time(node, f"at_{k}")]
+    if within is not None:
+        conditions.append(call("le", Col(f"at_{k}"), later(f"at_{p}", within, "step_window")))
+    joined = Join(before, events, "inner", (("entity", "entity"),), where=all_of(conditions))
+    times = tuple((name, Agg("min", (Col(name),))) for name in ("at_1", f"at_{k}"))
+    labels = tuple((f"{label}_{k}", Agg("first_by", (Col(f"{label}_{k}"), Col(f"at_{k}")))) for label in node.labels)
+    return Aggregate(joined, keep("entity"), (*times, *labels))
+
+
+def _first_stop(node: Journey, reached: Plan, m: int) -> Plan:
+    """entity, stopped_m_k: its first row of exclusion m after step k."""
+    one = node.exclusions[m - 1]
+    rows = Project(Filter(node.input, one.condition), (*keep("entity"), (f"out_{m}", Col("at"))))
+    after = all_of([call("gt", Col(f"out_{m}"), Col(f"at_{one.after}")), _in_time(node, f"out_{m}")])
+    joined = Join(reached, Named(f"events_out_{m}", rows), "inner", (("entity", "entity"),), where=after)
+    return Aggregate(joined, keep("entity"), ((f"stopped_{m}_{one.after}", Agg("min", (Col(f"out_{m}"),))),))
+
+
+def _with_number(node: Journey, events: Plan, k: int) -> Plan:
+    """The events of step k, their labels told apart from those of other steps."""
+    if not node.labels:
+        return events
+    return Project(events, (*keep("entity", f"at_{k}"), *((f"{label}_{k}", Col(label)) for label in node.labels)))
+
+
+# -- asof -------------------------------------------------------------------------------------------------------------
 
 
 def _renamed_labels(node: Journey, events: Plan) -> Plan:
@@ -144,22 +204,19 @@ def _renamed_labels(node: Journey, events: Plan) -> Plan:
     return Project(events, (*((name, Col(name)) for name, _ in events.keys), *own))
 
 
-# -- asof -------------------------------------------------------------------------------------------------------------
-
-
 def asof(node: Journey) -> Plan:
     """Each event of step k finds the latest attempt that reached step k-1 before it."""
-    attempts: Plan = Named(f"entered_{node.steps[0][0]}", _events(node, 1, name="at_1"))
+    attempts: Plan = Named(f"entered_{node.steps[0].name}", _events(node, 1, name="at_1"))
     reached: list[Plan] = [Named("best_1", _first_of_each(node, attempts, 1))]
     depth = len(node.steps)
-    for k, (step, _) in enumerate(node.steps[1:], 2):
+    for k, step in enumerate(node.steps[1:], 2):
         events = _renamed_labels(node, _events(node, k, name=f"at_{k}"))
         latest = Join(
             Named(f"events_{k}", events),
             attempts,
             "asof",
             (("entity", "entity"),),
-            asof=(f"at_{k}", "gt" if node.strict else "ge", f"at_{k - 1}"),
+            asof=(f"at_{k}", "gt" if node.overlapping else "ge", f"at_{k - 1}"),
         )
         found = Filter(latest, _in_time(node, f"at_{k}"))
         columns: tuple[Named_, ...] = (
@@ -172,7 +229,7 @@ def asof(node: Journey) -> Plan:
             this: Named_ = (f"at_{k}", Agg("min", (Col(f"at_{k}"),)))
             labels = tuple((label, Agg("first_by", (Col(label), Col(f"at_{k}")))) for label in node.labels)
             rows = Aggregate(rows, keep("entity", *(f"at_{j}" for j in range(1, k))), (this, *labels))
-        attempts = Named(f"reached_{step}", rows)
+        attempts = Named(f"reached_{step.name}", rows)
         reached.append(_first_of_each(node, attempts, k))
     assert len(reached) == depth
     return _best(node, reached)
@@ -194,7 +251,7 @@ def carry(node: Journey) -> Plan:
     moment: tuple[Expr, ...] = (Col("at"), *(Col(name) for name in tie))
     order = (*moment, Col("step"))
     # An event that could be two steps must not be its own predecessor: later steps first among equals.
-    descending = frozenset([len(order) - 1]) if node.strict else frozenset()
+    descending = frozenset([len(order) - 1]) if node.overlapping else frozenset()
     rows: Plan = Named("steps", _numbered(node))
     passed = keep("entity", "at", *tie, "step", *node.labels)
     if by_place:
@@ -253,8 +310,8 @@ def _numbered(node: Journey) -> Plan:
     tie = ("tie",) if node.tie else ()
     base = keep("entity", "at", *tie)
     labels = keep(*node.labels)
-    conditions = [condition for _, condition in node.steps]
-    if node.strict:
+    conditions = [_condition(node, k) for k in range(1, len(node.steps) + 1)]
+    if node.overlapping:
         rows: Plan = Union(
             tuple(
                 Project(Filter(node.input, condition), (*base, ("step", integer(k)), *labels))
@@ -271,4 +328,5 @@ def _numbered(node: Journey) -> Plan:
     return Aggregate(rows, keep("entity", "at", *tie, "step"), least)
 
 
-STRATEGIES = {"hash": hash_joins, "asof": asof, "carry": carry}
+STRATEGIES = {"hash": hash_joins, "asof": asof, "carry": carry, "forward": forward}
+"""In order of preference, where several are exact."""

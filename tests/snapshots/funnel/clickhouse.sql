@@ -1,4 +1,4 @@
-/* metrics-api metric=browse_to_watch fingerprint=271b478dff7b */
+/* metrics-api metric=browse_to_watch fingerprint=f61379365fd3 */
 WITH steps AS (
   SELECT
     user_id AS entity,
@@ -150,7 +150,7 @@ WITH steps AS (
     COALESCE(best_3.at_1_via_3, best_2.at_1_via_2, best_1.at_1) AS at_1,
     COALESCE(best_3.at_2_via_3, best_2.at_2_via_2) AS at_2,
     best_3.at_3_via_3 AS at_3,
-    COALESCE(best_3.by_country_via_3, best_2.by_country_via_2, best_1.by_country) AS by_country
+    COALESCE(best_3.by_country_via_3, best_2.by_country_via_2, best_1.by_country) AS country
   FROM best_1
   LEFT JOIN best_2
     ON best_1.entity = best_2.entity
@@ -158,9 +158,9 @@ WITH steps AS (
     ON best_1.entity = best_3.entity
 ), totals AS (
   SELECT
-    by_country AS country,
-    toInt64(COUNT(at_1)) AS reached_1,
-    toInt64(COUNT(*) FILTER(WHERE at_1 IS NOT NULL AND at_1 <= toDateTime64('2026-03-30 12:00:00', 6, 'UTC'))) AS mature_1,
+    country,
+    toInt64(COUNT(*)) AS reached_1,
+    toInt64(COUNT(*) FILTER(WHERE at_1 <= toDateTime64('2026-03-30 12:00:00', 6, 'UTC'))) AS mature_1,
     toInt64(COUNT(at_2)) AS reached_2,
     toInt64(COUNT(*) FILTER(WHERE at_2 IS NOT NULL AND at_1 <= toDateTime64('2026-03-30 12:00:00', 6, 'UTC'))) AS mature_2,
     AVG(dateDiff('microsecond', at_1, at_2) / 1e6) AS seconds_from_entry_average_2,

@@ -1,4 +1,4 @@
-/* metrics-api metric=browse_to_watch fingerprint=271b478dff7b */
+/* metrics-api metric=browse_to_watch fingerprint=f61379365fd3 */
 WITH steps AS (
   SELECT
     user_id AS entity,
@@ -152,7 +152,7 @@ WITH steps AS (
     COALESCE(best_3.at_1_via_3, best_2.at_1_via_2, best_1.at_1) AS at_1,
     COALESCE(best_3.at_2_via_3, best_2.at_2_via_2) AS at_2,
     best_3.at_3_via_3 AS at_3,
-    COALESCE(best_3.by_country_via_3, best_2.by_country_via_2, best_1.by_country) AS by_country
+    COALESCE(best_3.by_country_via_3, best_2.by_country_via_2, best_1.by_country) AS country
   FROM best_1
   LEFT JOIN best_2
     ON best_1.entity = best_2.entity
@@ -160,9 +160,9 @@ WITH steps AS (
     ON best_1.entity = best_3.entity
 ), totals AS (
   SELECT
-    by_country AS country,
-    COUNT(at_1) AS reached_1,
-    COUNT(*) FILTER(WHERE at_1 IS NOT NULL AND at_1 <= TIMESTAMP '2026-03-30 12:00:00') AS mature_1,
+    country,
+    COUNT(*) AS reached_1,
+    COUNT(*) FILTER(WHERE at_1 <= TIMESTAMP '2026-03-30 12:00:00') AS mature_1,
     COUNT(at_2) AS reached_2,
     COUNT(*) FILTER(WHERE at_2 IS NOT NULL AND at_1 <= TIMESTAMP '2026-03-30 12:00:00') AS mature_2,
     AVG(CAST(EXTRACT(EPOCH FROM (at_2 - at_1)) AS DOUBLE PRECISION)) AS seconds_from_entry_average_2,
