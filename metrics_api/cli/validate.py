@@ -91,6 +91,7 @@ def _counts(model: "SemanticModel", definitions: "Definitions") -> Mapping[str, 
         "source": len(model.sources),
         "event": len(model.events),
         "metric": len(model.metrics),
+        **({"cohort": len(model.cohorts)} if model.cohorts else {}),
     }
 
 
@@ -107,8 +108,8 @@ def _wrong_warehouses(definitions: "Definitions") -> Iterator[Problem]:
 
 
 def _wrong_tests(model: "SemanticModel", definitions: "Definitions") -> list[Problem]:
-    """What the tests beside the metrics name and there is not; nothing is run."""
-    if not any(one.tests for one in definitions.metrics.values()):
+    """What the tests beside metrics and cohorts name and there is not; nothing is run."""
+    if not any(one.tests for one in (*definitions.metrics.values(), *definitions.cohorts.values())):
         return []
     from metrics_api.serving.testing import prepared_tests
 

@@ -22,7 +22,7 @@ def test_writes_a_project_with_its_warehouse(tmp_path: Path, invoke: Invoke, mon
     assert result.exit_code == 0, result.stderr
     written = {file.name for file in (tmp_path / "demo").iterdir()}
     assert written == {
-        "engagement.yml", "events.yml", "journeys.yml", "project.yml", "tiers.yml", "usage.yml",
+        "cohorts.yml", "engagement.yml", "events.yml", "journeys.yml", "project.yml", "tiers.yml", "usage.yml",
         "streaming.duckdb", ".metrics-demo.json", ".metrics-api",
     }  # fmt: skip
     assert "of 40 people, 2026-03-12 to 2026-03-31 (UTC)" in result.stdout

@@ -84,8 +84,9 @@ def as_test(case: Case) -> dict[str, Any]:
         written["sources"]["events"]["identity"] = parse_yaml(f"{{user: {case.setting['identity']}}}", "").data
     written["entities"] = case.setting.get("entities", {})
     metrics = {name: dict(one) for name, one in case.setting["metrics"].items()}
-    metrics[metric]["tests"] = {case.name[:63]: test}
-    return {**written, "metrics": metrics}
+    cohorts = {name: dict(one) for name, one in case.setting.get("cohorts", {}).items()}
+    (metrics if metric in metrics else cohorts)[metric]["tests"] = {case.name[:63]: test}
+    return {**written, "metrics": metrics, "cohorts": cohorts}
 
 
 # Where a case has a source of another kind its rows stand in tables, and not in lines of events; where two properties
