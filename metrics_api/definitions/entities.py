@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -39,6 +39,21 @@ class KeyColumn(Definition):
     """The warehouse guarantees that no id occurs twice, so that nothing is spent on it."""
 
 
+class KnownSinceColumn(Definition):
+    """The column that holds since when an entity is known."""
+
+    shorthand = "column"
+
+    column: ColumnName
+    """The column; an instant of UTC, or a local date."""
+    type: Literal["timestamp", "date"] = "timestamp"
+    """What it holds."""
+
+    @classmethod
+    def noun(cls) -> str:
+        return "a column of since when somebody is known"
+
+
 class AttributeDefinition(PropertyDefinition):
     """What is known of an entity as of now, and can be filtered or broken down by."""
 
@@ -57,6 +72,8 @@ class AttributesDefinition(Definition):
     """The table or view."""
     key: KeyColumn
     """The column that holds the id: a column, or `{column, unique: true}` if the warehouse guarantees it."""
+    known_since: KnownSinceColumn | None = None
+    """Since when each of them is known: then the table is everybody, and who did nothing can be told as `inactive`."""
     columns: Mapping[Identifier, AttributeDefinition] = Field(min_length=1)
     """The attributes by name: a type, or `{type, column, personal, unit, label, description}`."""
 

@@ -23,6 +23,8 @@ from metrics_api.families.tiers import (
     columns_of,
     conventions,
     is_complete,
+    measure,
+    measures,
     tables,
 )
 from metrics_api.plan.expr import Type
@@ -67,7 +69,7 @@ def resolve(definition: BreadthDefinition, scope: Scope) -> Tiers | None:
             score = FeatureCount(score.features, tuple(1 << k for k in range(len(features))))
     else:
         counts = f"different values of {definition.property}"
-    return Tiers(score, window, tiers, definition.frozen_at, counts)
+    return Tiers(score, window, tiers, definition.frozen_at, counts, definition.new_people == "exclude")
 
 
 def _is_told_once(definition: BreadthDefinition, scope: Scope) -> bool:
@@ -127,8 +129,8 @@ FAMILY = Family(
     resolve=resolve,
     selections=lambda spec: (spec.score.selection,),
     is_engagement=lambda spec: _is_engagement(spec.score),
-    measures=lambda metric: (),
-    measure=lambda metric, name: None,
+    measures=measures,
+    measure=measure,
     default_measures=(),
     columns=columns_of(Type.INTEGER),
     plan=plan,

@@ -23,6 +23,8 @@ from metrics_api.families.tiers import (
     columns_of,
     conventions,
     is_complete,
+    measure,
+    measures,
     tables,
 )
 from metrics_api.plan.expr import Type
@@ -55,7 +57,8 @@ def resolve(definition: DepthDefinition, scope: Scope) -> Tiers | None:
     if selection is None or tiers is None or scope.problems:
         return None
     told = "events" if of is None else f"the sum of {of.name}"
-    return Tiers(AmountSum(selection, of), definition.window, tiers, definition.frozen_at, told)
+    frozen_at, excludes_new = definition.frozen_at, definition.new_people == "exclude"
+    return Tiers(AmountSum(selection, of), definition.window, tiers, frozen_at, told, excludes_new)
 
 
 def _summed(written: str, selection: Selection, scope: Scope) -> Property | None:
@@ -77,8 +80,8 @@ FAMILY = Family(
     resolve=resolve,
     selections=lambda spec: (spec.score.selection,),
     is_engagement=lambda spec: spec.score.selection.is_value_moment,
-    measures=lambda metric: (),
-    measure=lambda metric, name: None,
+    measures=measures,
+    measure=measure,
     default_measures=(),
     columns=columns_of(Type.NUMBER),
     plan=plan,

@@ -24,6 +24,8 @@ from metrics_api.families.tiers import (
     columns_of,
     conventions,
     is_complete,
+    measure,
+    measures,
     tables,
 )
 from metrics_api.plan.expr import Type
@@ -57,7 +59,8 @@ def resolve(definition: FrequencyDefinition, scope: Scope) -> Tiers | None:
         return None
     days = "local days with an event"
     counts = days if definition.at_least == 1 else f"local days with at least {definition.at_least} events"
-    return Tiers(ActiveDayCount(selection, definition.at_least), window, tiers, definition.frozen_at, counts)
+    score = ActiveDayCount(selection, definition.at_least)
+    return Tiers(score, window, tiers, definition.frozen_at, counts, definition.new_people == "exclude")
 
 
 FAMILY = Family(
@@ -67,8 +70,8 @@ FAMILY = Family(
     resolve=resolve,
     selections=lambda spec: (spec.score.selection,),
     is_engagement=lambda spec: spec.score.selection.is_value_moment,
-    measures=lambda metric: (),
-    measure=lambda metric, name: None,
+    measures=measures,
+    measure=measure,
     default_measures=(),
     columns=columns_of(Type.INTEGER),
     plan=plan,

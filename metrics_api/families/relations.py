@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 
-from metrics_api.periods import Grain, Offset, Span, Weekday
+from metrics_api.periods import MICROSECOND, Grain, Offset, Span, Weekday
 from metrics_api.plan.expr import (
     TRUE,
     Agg,
@@ -349,6 +349,63 @@ def everyone_known(query: BoundQuery) -> Plan | None:
     rows = Filter(_resolved(rows, source, people.name, "entity"), is_known(query, Col("entity")))
     is_once = table.unique and people.identity_map is None
     return rows if is_once else Aggregate(rows, keep("entity"), ())
+
+
+def known_people(query: BoundQuery, span: Span, dimensions: Sequence[Dimension] = ()) -> Plan:
+    """Whoever is known by the end of a span, each once: (entity, known_day, labels of what is known of them).
+
+    `known_day` is the local day since which, counted from the span's first; 0 where it is earlier. The question's
+    conditions on people hold, and those of them that a cohort has; conditions on events say nothing of people.
+    """
+    source = query.metric.sources[0]
+    people = source.entities[query.metric.entity]
+    assert people.attributes is not None and people.attributes.known_since is not None
+    column, type_ = people.attributes.known_since
+    read = (("entity", Col(people.attributes.key)), ("known_at", Col(column)))
+    told = _resolved(Scan(people.name, people.attributes.table, read), source, people.name, "entity")
+    first, last = query.calendar.local_date(span.start), query.calendar.local_date(span.end - MICROSECOND)
+    day, there = (
+        local_date(query, Col("known_at"), span),
+        call("lt", Col("known_at"), instant(span.end, role="span_end")),
+    )
+    if type_ is Type.DATE:
+        day, there = Col("known_at"), call("le", Col("known_at"), Lit(last, Type.DATE, role="last_day"))
+    rows: Plan = Filter(told, all_of([is_known(query, Col("entity")), there]))
+    if not people.attributes.unique or people.identity_map is not None:
+        rows = Named("known", Aggregate(rows, keep("entity"), (("known_at", Agg("min", (Col("known_at"),))),)))
+    where = _of_people_only(query)
+    wanted = {name for expr in (where, *(_reads(one) for one in dimensions)) for name in columns(expr)}
+    rows = with_attributes(query, rows, sorted(wanted & source.attributes.keys()))
+    for name, members in query.memberships:
+        if member_column(name) in wanted:
+            rows = with_membership(rows, name, members, who="entity")
+    number = call("days_between", Lit(first, Type.DATE, role="first_day"), day)
+    since = Case(((call("gt", number, integer(0)), number),), integer(0))
+    shown = labels(replace(query, by=tuple(dimensions)), span)
+    return with_others(query, Project(Filter(rows, where), (*keep("entity"), ("known_day", since), *shown.items())))
+
+
+def people_dimensions(query: BoundQuery) -> tuple[Dimension, ...]:
+    """The breakdowns by what is known of whoever is counted, their cohorts among it."""
+    known = query.metric.sources[0].attributes
+    of = {name for name, one in known.items() if one.entity == query.metric.entity}
+    return tuple(one for one in query.by if one.reads in of or one.cohorts)
+
+
+def _reads(one: Dimension) -> Expr:
+    """What a breakdown by what is known of people reads."""
+    return any_of(is_member(cohort) for cohort in one.cohorts) if one.cohorts else Col(one.reads or "")
+
+
+def _of_people_only(query: BoundQuery) -> Expr:
+    """Those of the question's conditions that read nothing but what is known of whoever is counted."""
+    if query.where is None:
+        return TRUE
+    known = query.metric.sources[0].attributes
+    of = {name for name, one in known.items() if one.entity == query.metric.entity}
+    of |= {member_column(name) for name, _ in query.memberships}
+    parts = query.where.args if isinstance(query.where, Call) and query.where.op == "and_" else (query.where,)
+    return all_of(one for one in parts if set(columns(one)) <= of)
 
 
 def with_labels_of_people(query: BoundQuery, people: Plan, dimensions: Sequence[Dimension]) -> Plan:

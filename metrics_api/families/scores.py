@@ -6,14 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import Literal, TypeAlias
 
 from metrics_api.families.relations import AT, ENTITY, is_known, labels, local_date, may_repeat, occurrences
 from metrics_api.families.windows import Window, activity, numbered
+from metrics_api.periods import Span
 from metrics_api.plan.expr import Agg, Case, Col, Expr, Lit, Type, all_of, call, integer, text
-from metrics_api.plan.nodes import Aggregate, Filter, Named, Named_, Plan, Project, Scores, keep, output
+from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Named_, Plan, Project, Scores, keep, output
 from metrics_api.query.bind import BoundQuery
 from metrics_api.semantic.model import Property, Selection
 
@@ -57,6 +58,9 @@ class AmountSum:
     property: Property | None = None
 
 
+LONG_AGO = datetime(1900, 1, 1)
+"""Where a source does not say where its history begins."""
+
 Score: TypeAlias = ActiveDayCount | FeatureCount | ValueCount | AmountSum
 
 
@@ -77,6 +81,12 @@ class Scored:
     def people_by(self, counted: Expr, windows: Sequence[Window], label_type: Type) -> Scores:
         """The people of each window by an expression of their `score`: (period, keys, score, users)."""
         return replace(self._scores(windows, label_type), counted=counted)
+
+    def beside(self, facts: Plan, name: str) -> Scored:
+        """The same, each person told apart by a fact of theirs too: (entity, name), null of whoever has none."""
+        joined = Join(self.rows, Project(facts, (("who", Col("entity")), *keep(name))), "left", (("entity", "who"),))
+        rows = Project(joined, keep(*output(self.rows), name))
+        return replace(self, rows=rows, keys=(*self.keys, name))
 
     def _scores(self, windows: Sequence[Window], label_type: Type) -> Scores:
         return Scores(
@@ -145,6 +155,21 @@ def scored(query: BoundQuery, score: Score, first: date, last: date, *, by_day: 
     if by_day:
         rows = Named("by_day", _by_day(rows, keys))
     return Scored(score, rows, keys, first, last)
+
+
+def first_days(query: BoundQuery, score: Score, first: date, last: date) -> Plan:
+    """(entity, first_seen): the local day of each person's first such event ever, by the question's filter; counted from
+    `first`, 0 where it is earlier."""
+    until = query.clipped(query.calendar.span(first, last))
+    began = min(one.history_start or LONG_AGO for one in score.selection.sources)
+    projected = {"entity": Col(ENTITY), "at": Col(AT)}
+    events = occurrences(replace(query, by=()), score.selection, Span(min(began, until.start), until.end), projected)
+    known = Filter(events, is_known(query, Col("entity")))
+    earliest = Named("first_events", Aggregate(known, keep("entity"), (("at", Agg("min", (Col("at"),))),)))
+    # Before the days counted from the offset may be another one; the day is before them all the same.
+    day = call("days_between", Lit(first, Type.DATE, role="first_day"), local_date(query, Col("at"), until))
+    since = Case(((call("gt", day, integer(0)), day),), integer(0))
+    return Named("first_days", Project(earliest, (*keep("entity"), ("first_seen", since))))
 
 
 def _flag(number: int) -> str:

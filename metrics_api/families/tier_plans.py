@@ -6,18 +6,18 @@ distribution are read from it. Only who went where and who they are looks at sin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from itertools import pairwise
 
-from metrics_api.families.relations import may_repeat, spine, zero_if_missing
-from metrics_api.families.scores import ActiveDayCount, AmountSum, FeatureCount, Scored, scored
-from metrics_api.families.tiers import INACTIVE, Percentile, Tiers, bucket_of, last_complete
-from metrics_api.families.windows import Window, begun, once_begun
-from metrics_api.periods import DAY, Period
+from metrics_api.families.relations import known_people, may_repeat, people_dimensions, spine, zero_if_missing
+from metrics_api.families.scores import ActiveDayCount, AmountSum, FeatureCount, Scored, first_days, scored
+from metrics_api.families.tiers import INACTIVE, Percentile, Tiers, bucket_of, knows_everybody, last_complete, names_of
+from metrics_api.families.windows import Window, begun, numbered, once_begun
+from metrics_api.periods import DAY, Period, Span
 from metrics_api.plan.expr import (
     FALSE,
     Agg,
@@ -31,10 +31,14 @@ from metrics_api.plan.expr import (
     any_of,
     call,
     integer,
+    negated,
 )
-from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Plan, Project, Spine, Union, keep
+from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Named_, Plan, Project, Spine, Union, keep, output
 from metrics_api.query.bind import BoundQuery
 
+IS_ESTABLISHED = call("le", Col("first_seen"), Col("since"))
+"""Whether the first event ever is no later than the window's first day."""
+IS_KNOWN = call("le", Col("known_day"), Col("until"))
 OF_PERIODS = {"rows", "thresholds", "distribution", "migration"}
 SCORE = Col("score")
 
@@ -59,8 +63,9 @@ def members(query: BoundQuery) -> Plan:
 
 def ranking(query: BoundQuery) -> tuple[Plan, str]:
     """Groups are ranked by their active people as of the last complete bucket."""
-    asked = Asked(replace(query, parts=("overall",), measures=()))
-    return Aggregate(asked.histogram, keep(*asked.by), (("users", Agg("sum", (Col("users"),))),)), "users"
+    last = last_complete(query)
+    asked = AsOf(replace(query, parts=("members",), measures=()), last or query.periods[0], last is not None)
+    return Aggregate(asked.all_by_score, keep(*asked.by), (("users", Agg("sum", (Col("users"),))),)), "users"
 
 
 @dataclass(frozen=True)
@@ -104,13 +109,51 @@ class Asked:
         periods = (self.before, *self.periods) if self.needs_people else self.periods
         return tuple(self.spec.window_of(self.query, one) for one in periods)
 
-    def scored(self, windows: Sequence[Window]) -> Scored:
-        """What was done in the days of these windows."""
-        first, last = windows[0][1], windows[-1][2]
+    @cached_property
+    def tells_new(self) -> bool:
+        return self.spec.excludes_new or bool(self.query.measures)
+
+    @cached_property
+    def tells_known(self) -> bool:
+        """Whether there is a row for people who did nothing."""
+        return knows_everybody(self.query.metric) and bool({"rows", "overall"} & set(self.query.parts))
+
+    @cached_property
+    def facts(self) -> tuple[str, ...]:
+        """What people are told apart by beside the breakdowns: since when they are active, and since when known."""
+        return (*(("first_seen",) if self.tells_new else ()), *(("known_day",) if self.tells_known else ()))
+
+    @cached_property
+    def source(self) -> Scored:
+        """What was done in the days of the windows."""
+        query, score = self.query, self.spec.score
+        first, last = self.windows[0][1], self.windows[-1][2]
         if self.minds_copies:
             # Which copy of an event is the earliest is judged over the whole range, whatever part of it is asked for.
-            first = min(first, self.spec.window_of(self.query, self.before)[1])
-        return scored(self.query, self.spec.score, first, last, by_day=len(windows) > 1)
+            first = min(first, self.spec.window_of(query, self.before)[1])
+        found = scored(query, score, first, last, by_day=len(self.windows) > 1 or bool(self.facts))
+        if self.tells_new:
+            found = found.beside(first_days(query, score, first, last), "first_seen")
+        return found.beside(known_people(query, self.span), "known_day") if self.tells_known else found
+
+    @property
+    def span(self) -> Span:
+        return self.query.clipped(self.query.calendar.span(self.windows[0][1], self.windows[-1][2]))
+
+    @cached_property
+    def bounds(self) -> Spine:
+        """(period, since, until): the days of each window, counted from the first of all."""
+        typed = (("period", self.query.period_type), ("since", Type.INTEGER), ("until", Type.INTEGER))
+        return Spine(typed, numbered(self.windows, self.source.first))
+
+    def without_new(self, rows: Plan) -> Plan:
+        """The rows of people who have been there for their whole window, if others are left out."""
+        if not self.spec.excludes_new:
+            return rows
+        return Project(Filter(self.beside_bounds(rows), IS_ESTABLISHED), keep(*output(rows)))
+
+    def beside_bounds(self, rows: Plan) -> Plan:
+        return Join(self.bounds, rows, "inner", on=same("period"))
 
     @property
     def minds_copies(self) -> bool:
@@ -121,10 +164,14 @@ class Asked:
     # -- people by score ----------------------------------------------------------------------------------------------
 
     @cached_property
+    def everybody(self) -> Plan:
+        """(period, breakdowns, facts, entity, score) of whoever is active."""
+        return Named("scored", self.if_begun(self.source.of_people(self.windows, self.query.period_type)))
+
+    @cached_property
     def people(self) -> Plan:
-        """(period, breakdowns, entity, score) of whoever is active."""
-        found = self.scored(self.windows).of_people(self.windows, self.query.period_type)
-        return Named("scored", self.if_begun(found))
+        """The same of those who count."""
+        return self.without_new(self.everybody)
 
     @cached_property
     def is_graded(self) -> bool:
@@ -133,15 +180,26 @@ class Asked:
         return not self.spec.are_percentiles and not self.needs_people and "distribution" not in parts
 
     @cached_property
-    def histogram(self) -> Plan:
-        """(period, breakdowns, score, users): the people of each window by their score, or at once by their tier."""
-        keys = keep("period", *self.by, "score")
+    def everybody_by_score(self) -> Plan:
+        """(period, breakdowns, facts, score, users): the people of each window by their score, or at once by tier."""
         if self.needs_people:
-            counted = Aggregate(self.people, keys, (("users", Agg("count_rows")),))
-            return Named("by_score", Filter(counted, call("ge", Col("period"), self.label(self.periods[0]))))
+            keys = keep("period", *self.by, *self.facts, "score")
+            return Named("by_score", Aggregate(self.everybody, keys, (("users", Agg("count_rows")),)))
         by = self.position(SCORE) if self.is_graded else SCORE
-        found = self.scored(self.windows).people_by(by, self.windows, self.query.period_type)
+        found = self.source.people_by(by, self.windows, self.query.period_type)
         return Named("by_tier" if self.is_graded else "by_score", self.if_begun(found))
+
+    @cached_property
+    def all_by_score(self) -> Plan:
+        """The same of those who count, of the bucket before the range too where it is looked at."""
+        return self.without_new(self.everybody_by_score)
+
+    @cached_property
+    def histogram(self) -> Plan:
+        """Those of the range."""
+        if not self.needs_people:
+            return self.all_by_score
+        return Filter(self.all_by_score, call("ge", Col("period"), self.label(self.periods[0])))
 
     def if_begun(self, rows: Plan) -> Plan:
         there = begun(self.query) if OF_PERIODS & set(self.query.parts) else self.last
@@ -171,13 +229,15 @@ class Asked:
     def percentiles(self) -> Plan:
         """(period, breakdowns, people, threshold_1 ...): of all active people of each window, or of the frozen one."""
         if self.spec.frozen_at is None:
-            found = self.histogram
-            if self.needs_people:
-                found = Aggregate(self.people, keep("period", *self.by, "score"), (("users", Agg("count_rows")),))
-            return Named("thresholds", self.quantiles(found, ("period", *self.by)))
+            return Named("thresholds", self.quantiles(self.all_by_score, ("period", *self.by)))
         first, last = self.spec.frozen_window()
-        windows = ((last, first, last),)
-        frozen = scored(self.query, self.spec.score, first, last, by_day=False).people_by(SCORE, windows, Type.DATE)
+        windows, score = ((last, first, last),), self.spec.score
+        source = scored(self.query, score, first, last, by_day=self.spec.excludes_new)
+        if self.spec.excludes_new:
+            source = source.beside(first_days(self.query, score, first, last), "first_seen")
+        frozen: Plan = source.people_by(SCORE, windows, Type.DATE)
+        if self.spec.excludes_new:
+            frozen = Filter(frozen, call("le", Col("first_seen"), integer(0)))
         return Named("thresholds", self.quantiles(Named("frozen", frozen), self.by))
 
     def quantiles(self, found: Plan, keys: tuple[str, ...]) -> Plan:
@@ -214,54 +274,106 @@ class Asked:
 
     @cached_property
     def sizes(self) -> Plan:
-        """(period, breakdowns, position, users) of the tiers that somebody is in."""
+        """(period, breakdowns, position, users, measures) of the tiers that somebody is in."""
         keys = ("period", *self.by)
         place = SCORE if self.is_graded else self.position(SCORE)
-        placed = Project(self.beside_thresholds(self.histogram), (*keep(*keys), ("position", place), *keep("users")))
-        return Named("sizes", Aggregate(placed, keep(*keys, "position"), (("users", Agg("sum", (Col("users"),))),)))
+        counts = keep("users", *(("first_seen",) if self.query.measures else ()))
+        placed: Plan = Project(self.beside_thresholds(self.histogram), (*keep(*keys), ("position", place), *counts))
+        users = Agg("sum", (Col("users"),))
+        counted: tuple[Named_, ...] = (("users", users),)
+        if self.query.measures:
+            placed = self.beside_bounds(placed)
+            counted = (("users", users), ("newer", Agg("sum", (Col("users"),), negated(IS_ESTABLISHED))))
+        return Named("sizes", Aggregate(placed, keep(*keys, "position"), counted))
 
-    def segments(self, of: Plan) -> Plan:
-        return Named("segments", Aggregate(of, keep(*self.by), ()))
+    @cached_property
+    def stock(self) -> Plan:
+        """(period, breakdowns by what is known of people, known_users): how many are known as of each window's end."""
+        dimensions = people_dimensions(self.query)
+        labels = keep(*(one.name for one in dimensions))
+        known = known_people(self.query, self.span, dimensions)
+        by_day = Aggregate(known, (*labels, *keep("known_day")), (("known_users", Agg("count_rows")),))
+        there = Join(self.bounds, Named("known_by_day", by_day), "inner", where=IS_KNOWN)
+        found = Aggregate(there, (*keep("period"), *labels), (("known_users", Agg("sum", (Col("known_users"),))),))
+        return Named("known_users", self.if_begun(found))
 
-    def grid(self, *parts: Plan, of: Plan) -> Plan:
+    @cached_property
+    def inactive(self) -> Plan:
+        """As `sizes`: those who are known and did nothing."""
+        keys = ("period", *self.by)
+        active = Agg("sum", (Col("users"),), IS_KNOWN)
+        both = Aggregate(self.beside_bounds(self.everybody_by_score), keep(*keys), (("known_active", active),))
+        grid: Plan = Spine((("period", self.query.period_type),), tuple((one.label,) for one in self.periods))
+        if self.by:
+            grid = Join(grid, self.groups(self.histogram, self.stock), "cross")
+        people = ("period", *(one.name for one in people_dimensions(self.query)))
+        counted = Join(grid, self.stock, "left", on=same(*people))
+        counted = Join(counted, Named("known_active", both), "left", on=same(*keys))
+        users = call("sub", zero_if_missing("known_users"), zero_if_missing("known_active"))
+        newer = tuple((one.name, integer(0)) for one in self.query.measures)
+        return Project(counted, (*keep(*keys), ("position", integer(len(self.names))), ("users", users), *newer))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return names_of(self.query.metric) if self.tells_known else self.spec.names
+
+    @property
+    def every_size(self) -> Plan:
+        return Named("every_size", Union((self.sizes, self.inactive))) if self.tells_known else self.sizes
+
+    def groups(self, active: Plan, known: Plan | None = None) -> Plan:
+        """The groups that occur. Those that nobody active is in do where all breakdowns are of what is known."""
+        found: Plan = Project(active, keep(*self.by))
+        if known is not None and len(people_dimensions(self.query)) == len(self.by):
+            found = Union((found, Project(known, keep(*self.by))))
+        return Named("segments", Aggregate(found, keep(*self.by), ()))
+
+    def grid(self, *parts: Plan, of: Plan, known: Plan | None = None) -> Plan:
         """All of these side by side, for every group that occurs."""
-        found, *others = (*parts, self.segments(of)) if self.by else parts
+        found, *others = (*parts, self.groups(of, known)) if self.by else parts
         for one in others:
             found = Join(found, one, "cross")
         return found
 
     @property
     def tier_rows(self) -> Spine:
-        names = tuple((name, k) for k, name in enumerate(self.spec.names, 1))
+        names = tuple((name, k) for k, name in enumerate(self.names, 1))
         return Spine((("tier", Type.STRING), ("position", Type.INTEGER)), names)
 
     def rows(self) -> Plan:
-        grid = self.grid(spine(self.query), self.tier_rows, of=self.histogram)
+        known = self.stock if self.tells_known else None
+        grid = self.grid(spine(self.query), self.tier_rows, of=self.histogram, known=known)
         keys = ("period", *self.by)
-        return self.shown(Join(grid, self.sizes, "left", on=same(*keys, "position")), keys, once=True)
+        return self.shown(Join(grid, self.every_size, "left", on=same(*keys, "position")), keys, once=True)
 
     def overall(self) -> Plan:
         """As of the last complete bucket; null where there is none."""
         there = call("eq", Col("period"), self.label(self.last)) if self.last else FALSE
-        of_last = Filter(self.sizes, there)
-        grid = self.grid(self.tier_rows, of=of_last)
-        sized = Project(of_last, keep(*self.by, "position", "users"))
+        known = Filter(self.stock, there) if self.tells_known else None
+        grid = self.grid(self.tier_rows, of=Filter(self.sizes, there), known=known)
+        measures = (one.name for one in self.query.measures)
+        sized = Project(Filter(self.every_size, there), keep(*self.by, "position", "users", *measures))
         joined = Join(grid, Named("last_sizes", sized), "left", on=same(*self.by, "position"))
         return self.shown(joined, self.by, once=False)
 
     def shown(self, joined: Plan, keys: tuple[str, ...], *, once: bool) -> Plan:
         """The sizes of tiers, with their share of all active people."""
         kept = keep(*keys, "tier", "position")
-        filled = Project(joined, (*kept, ("users", zero_if_missing("users"))))
-        people = Over("sum", (Col("users"),), tuple(Col(name) for name in keys), ())
-        beside = Project(filled, (*kept, *keep("users"), ("people", people)))
-        users: Expr = Col("users")
+        counts = ("users", *(one.name for one in self.query.measures))
+        filled = Project(joined, (*kept, *((name, zero_if_missing(name)) for name in counts)))
+        is_active = call("le", Col("position"), integer(len(self.spec.names)))
+        active: Expr = Case(((is_active, Col("users")),)) if self.tells_known else Col("users")
+        people = Over("sum", (active,), tuple(Col(name) for name in keys), ())
+        beside = Project(filled, (*kept, *keep(*counts), ("people", people)))
         share: Expr = call("divide", Col("users"), Col("people"))
-        if once:
-            users, share = once_begun(self.query, users, Type.INTEGER), once_begun(self.query, share, Type.NUMBER)
-        elif self.last is None:
-            users, share = Lit(None, Type.INTEGER), Lit(None, Type.NUMBER)
-        return Project(beside, (*kept, ("users", users), ("share", share)))
+        if self.tells_known:
+            share = Case(((is_active, share),))
+        told: dict[str, tuple[Expr, Type]] = {"users": (Col("users"), Type.INTEGER), "share": (share, Type.NUMBER)}
+        told |= {one.name: (Col(one.name), one.type) for one in self.query.measures}
+        values = {name: once_begun(self.query, *one) if once else one[0] for name, one in told.items()}
+        if not once and self.last is None:
+            values = {name: Lit(None, type_) for name, (_, type_) in told.items()}
+        return Project(beside, (*kept, *values.items()))
 
     # -- other parts --------------------------------------------------------------------------------------------------
 
@@ -365,30 +477,40 @@ class Asked:
         query, tier = self.query, self.query.chosen.get("tier")
         day = query.chosen.get("period")
         chosen = bucket_of(query, day) if isinstance(day, date) else self.last
-        period = chosen if chosen in begun(query) else None
-        one = replace(self, query=replace(query, parts=("overall",)))
-        windows = (self.spec.window_of(query, period or query.periods[0]),)
-        people: Plan = one.scored(windows).of_people(windows, query.period_type)
-        people = Named("scored", people if period else Filter(people, FALSE))
+        there = chosen is not None and chosen in begun(query)
+        asked = AsOf(replace(query, parts=("members",)), chosen if there and chosen else query.periods[0], there)
         if tier is None:
-            return Project(people, keep("entity"))
-        if self.spec.are_percentiles:
-            counted = Aggregate(people, keep("period", "score"), (("users", Agg("count_rows")),))
-            one = Placing(one.query, counted)
-        placed = Project(one.beside_thresholds(people), (*keep("entity"), ("position", self.position(SCORE))))
+            return Project(asked.people, keep("entity"))
+        if tier == INACTIVE:
+            return asked.absent()
+        placed = Project(asked.beside_thresholds(asked.people), (*keep("entity"), ("position", self.position(SCORE))))
         place = self.spec.names.index(str(tier)) + 1
         return Project(Filter(placed, call("eq", Col("position"), integer(place))), keep("entity"))
 
 
 @dataclass(frozen=True)
-class Placing(Asked):
-    """A question whose people by score are known."""
+class AsOf(Asked):
+    """A question of the people of one period, if it has begun."""
 
-    counted: Plan
+    period: Period
+    has_begun: bool
 
     @cached_property
-    def histogram(self) -> Plan:
-        return self.counted
+    def needs_people(self) -> bool:
+        return True
+
+    @cached_property
+    def windows(self) -> tuple[Window, ...]:
+        return (self.spec.window_of(self.query, self.period),)
+
+    def if_begun(self, rows: Plan) -> Plan:
+        return rows if self.has_begun else Filter(rows, FALSE)
+
+    def absent(self) -> Plan:
+        """Those who are known and did nothing."""
+        active = Named("active", Project(self.everybody, (("who", Col("entity")),)))
+        joined = Join(self.if_begun(known_people(self.query, self.span)), active, "left", on=(("entity", "who"),))
+        return Project(Filter(joined, call("is_null", Col("who"))), keep("entity"))
 
 
 def _between(k: int, n: int) -> Expr:

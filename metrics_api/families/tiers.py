@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
@@ -26,7 +26,7 @@ from metrics_api.families.windows import begun, check_whole_days, has_history, l
 from metrics_api.periods import Duration, Grain, Period
 from metrics_api.plan.expr import Type
 from metrics_api.query.bind import BoundQuery
-from metrics_api.query.family import Table
+from metrics_api.query.family import Measure, Table
 from metrics_api.results import Column
 from metrics_api.semantic.model import Metric
 from metrics_api.semantic.resolve import Scope
@@ -112,6 +112,8 @@ class TieredDefinition(MetricDefinition):
     """The window that is looked at, in whole local days: it ends with the bucket's last day."""
     frozen_at: DateField | None = None
     """Percentiles are those of the window that ends on this day, whatever period is looked at."""
+    new_people: Literal["include", "exclude"] = "include"
+    """`exclude`: people whose first such event ever came after the window began count nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class Tiers:
     frozen_at: date | None
     counts: str
     """What a score counts, for people: `active days`."""
+    excludes_new: bool = False
 
     @property
     def are_percentiles(self) -> bool:
@@ -377,10 +380,35 @@ def columns_of(score: Type) -> Callable[[BoundQuery], Mapping[str, tuple[Column,
     return lambda query: table_columns(query, tables(score))
 
 
+NEWER = Measure(
+    "newer", "newer", Type.INTEGER,
+    description="Of the users, those whose first such event ever came after the window began.",
+)  # fmt: skip
+
+
+def measures(metric: Metric) -> tuple[Measure, ...]:
+    return (NEWER,)
+
+
+def measure(metric: Metric, name: str) -> Measure | None:
+    return NEWER if name == "newer" else None
+
+
+def knows_everybody(metric: Metric) -> bool:
+    """Whether it is known who there is, and so who did nothing."""
+    people = metric.sources[0].entities.get(metric.entity)
+    return people is not None and people.attributes is not None and people.attributes.known_since is not None
+
+
+def names_of(metric: Metric) -> tuple[str, ...]:
+    """Every tier, `none`, and where everybody is known `inactive`."""
+    spec: Tiers = metric.spec
+    return (*spec.names, INACTIVE) if knows_everybody(metric) else spec.names
+
+
 def choices(metric: Metric) -> Mapping[str, tuple[str, ...] | Type]:
     """By what members are chosen: without a tier all active people, without a period as of the last complete one."""
-    spec: Tiers = metric.spec
-    return {"tier": spec.names, "period": Type.DATE}
+    return {"tier": names_of(metric), "period": Type.DATE}
 
 
 def conventions(metric: Metric, within: Duration | None = None) -> tuple[str, ...]:
@@ -390,4 +418,8 @@ def conventions(metric: Metric, within: Duration | None = None) -> tuple[str, ..
     if spec.are_percentiles:
         since = f"as of {spec.frozen_at}" if spec.frozen_at else "of the same window"
         told.append(f"Percentiles: over all active people {since} (of each group by itself); equal scores go up.")
+    if spec.excludes_new:
+        told.append("New people are left out: those whose first such event ever came after the window began.")
+    if knows_everybody(metric):
+        told.append(f"Inactive: known {metric.entity}s with no such event in the window.")
     return (*told, "Shares: of all active people.", "Overall: as of the last complete bucket.")

@@ -99,6 +99,8 @@ def columns_of_entities(model: SemanticModel) -> dict[str, dict[str, Type]]:
             columns = tables.setdefault(one.attributes.table, {})
             columns |= {_column(of): Type.STRING if of.path else of.type for of in one.attributes.properties.values()}
             columns[one.attributes.key] = id_type
+            if one.attributes.known_since is not None:
+                columns.setdefault(*one.attributes.known_since)
     return tables
 
 

@@ -66,6 +66,8 @@ class Attributes:
     key: str
     unique: bool
     properties: Mapping[str, Property]
+    known_since: tuple[str, Type] | None = None
+    """The column of since when each is known, an instant or a local date; without it the table may lack some."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

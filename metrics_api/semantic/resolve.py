@@ -295,10 +295,14 @@ class _Resolver:
                 entity=name,
                 personal=one.personal,
             )
+        since = about.known_since if about else None
+        known_since = (since.column, Type(since.type)) if since else None
         self.entities[name] = Entity(
             name=name,
             identity_map=IdentityMap(ids.table, ids.from_, ids.to) if ids else None,
-            attributes=Attributes(about.table, about.key.column, about.key.unique, properties) if about else None,
+            attributes=(
+                Attributes(about.table, about.key.column, about.key.unique, properties, known_since) if about else None
+            ),
             label=written.label,
             description=written.description,
         )

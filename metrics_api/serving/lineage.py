@@ -77,5 +77,7 @@ def _fields_of_entity(entity: Entity, table: str) -> Iterator[tuple[str, str | N
         yield "identity_map.to", ids.to, None
     if (attributes := entity.attributes) is not None and attributes.table == table:
         yield "attributes.key", attributes.key, None
+        if attributes.known_since is not None:
+            yield "attributes.known_since", attributes.known_since[0], None
         for one in attributes.properties.values():
             yield f"attributes.columns.{one.written.partition('.')[2]}", one.column, one.name

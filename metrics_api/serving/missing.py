@@ -56,6 +56,8 @@ def missing_of_entity(entity: Entity, warehouse: Warehouse) -> list[Problem]:
         problems += _missing(f"the identity map of `{entity.name}`", ids.table, read, warehouse.columns(ids.table))
     if (about := entity.attributes) is not None:
         read = [(about.key, "the key")]
+        if about.known_since is not None:
+            read.append((about.known_since[0], "since when they are known"))
         read += [(one.column, f"attribute `{one.written}`") for one in about.properties.values()]
         problems += _missing(f"the attributes of `{entity.name}`", about.table, read, warehouse.columns(about.table))
     return problems

@@ -100,6 +100,23 @@ QUESTIONS = (
         VALUE, "occurred_at user_id minutes", since="1900-01-01 00:00:00", grows=True,
     ),
     Question(
+        "frequency_30_days", "watch_frequency", {"start": "2025-11-01", "end": "2025-11-30"},
+        ("period", "tier", "users"), VALUE, "occurred_at user_id minutes", since="2025-10-25 22:00:00",
+    ),
+    Question(
+        "breadth_by_week", "feature_breadth", {**SEASON, "grain": "week"}, ("period", "tier", "users"),
+        f"({VALUE} OR event IN ('searched', 'added_to_list'))", "occurred_at user_id minutes",
+        since="2025-08-10 22:00:00",
+    ),
+    Question(
+        "depth_by_week", "minutes_depth", {**SEASON, "grain": "week"}, ("period", "tier", "users"), VALUE,
+        "occurred_at user_id minutes", since="2025-08-10 22:00:00",
+    ),
+    Question(
+        "depth_30_days_migration", "minutes_depth", {"start": "2025-11-30", "end": "2025-11-30", "parts": "migration"},
+        ("period", "from", "to", "users"), VALUE, "occurred_at user_id minutes", since="2025-11-01 23:00:00",
+    ),
+    Question(
         "share_rate_by_week", "share_rate", {**SEASON, "grain": "week", "measures": "value,numerator,denominator"},
         ("period", "value", "numerator", "denominator"), VALUE, "occurred_at user_id minutes",
     ),

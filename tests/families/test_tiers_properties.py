@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -17,12 +17,14 @@ from hypothesis import strategies as st
 from families.asking import project_over
 from families.engines import on_every_engine
 from families.oracles.active_users import Window
+from families.oracles.calendar import local_date
 from families.oracles.conditions import selector_of, to_sql
-from families.oracles.tiers import INACTIVE, NONE, Amount, Days, Features, Kind, Needs, Percentile, Tiered, Values
+from families.oracles.tiers import INACTIVE, Amount, Days, Features, Kind, Needs, Percentile, Tiered, Values
 from families.oracles.world import World
 from families.strategies import Taking
 from families.worlds import Moment, conditions, grains, moments, ranges, windows, worlds
 from metrics_api.serving.asking import ask
+from metrics_api.serving.project import Project
 
 PARTS = ("rows", "overall", "thresholds", "migration", "distribution")
 NAMES = ("power", "core", "casual")
@@ -103,6 +105,39 @@ def selector(moment: Moment) -> dict[str, Any]:
     return found if moment.where is None else {**found, "where": to_sql(moment.where)}
 
 
+@st.composite
+def everybody(draw: st.DrawFn, world: World) -> dict[str, list[datetime | date]]:
+    """Since when people are known: before, between and after what they do; some twice, some who do nothing."""
+    instants = sorted({event.at for event in world.events} | {world.data_through})
+    near = st.sampled_from(instants), st.sampled_from([0, 0, -1, 1, -7, -40])
+    since = draw(st.lists(st.tuples(st.sampled_from(["ann", "bob", "cy", "dee", ""]), *near), max_size=8))
+    as_dates = draw(st.booleans())
+    found: dict[str, list[datetime | date]] = defaultdict(list)
+    for user, instant, days in since:
+        at = instant + timedelta(days=days)
+        found[user].append(local_date(at, world.timezone) if as_dates else at)
+    return dict(found)
+
+
+def asked_project(theirs: Tiered, written: Written, source: str, engine: str) -> Project:
+    """A project of the metric, with a table of everybody where they are known."""
+    if theirs.known is None:
+        return project_over(theirs.world, written.yaml, source=source, engine=engine)
+    rows = [(user, one) for user, instants in theirs.known.items() for one in instants]
+    as_dates = any(not isinstance(one, datetime) for _, one in rows)
+    table = "\n".join(
+        [
+            f"id since:{'DATE' if as_dates else 'TIMESTAMP'} plan",
+            *(f"{user!r} {one.isoformat()} -" for user, one in rows),
+        ]
+    )
+    since = "{column: since, type: date}" if as_dates else "since"
+    people = f"user: {{attributes: {{table: people, key: id, known_since: {since}, columns: {{plan: string}}}}}}"
+    return project_over(
+        theirs.world, written.yaml, source=source, entities=people, tables={"people": table}, engine=engine
+    )
+
+
 def asked_of(data: st.DataObject, world: World) -> tuple[Written, Tiered, dict[str, Any], str]:
     """A metric and a question, for both sides."""
     grain = data.draw(grains().filter(lambda one: one != "hour"))
@@ -116,10 +151,13 @@ def asked_of(data: st.DataObject, world: World) -> tuple[Written, Tiered, dict[s
     frozen_at = None
     if any(isinstance(one, Percentile) for one in written.tiers.values()):
         frozen_at = data.draw(st.sampled_from([None, None, first, first - timedelta(days=3), last]))
+    excludes_new = data.draw(st.sampled_from([False, False, True]))
     definition = {**written.definition, **({"frozen_at": str(frozen_at)} if frozen_at else {})}
+    definition |= {"new_people": "exclude"} if excludes_new else {}
+    known = data.draw(st.one_of(st.none(), everybody(world)))
     asked = Tiered(
         world, written.kind, written.tiers, window, first, last, grain, by,
-        selector_of(where) if where else None, history_start, frozen_at,
+        selector_of(where) if where else None, history_start, frozen_at, excludes_new, known,
     )  # fmt: skip
     question = {"start": first, "end": last, "grain": grain, "by": by, "where": to_sql(where) if where else None}
     source = "event_id: event_id" + (f"\nhistory_start: {history_start}" if history_start else "")
@@ -132,15 +170,20 @@ def test_tiers_are_those_of_the_oracle(data: st.DataObject, engine: str) -> None
     written, theirs, question, source = asked_of(data, world)
     parts = data.draw(st.permutations(PARTS).flatmap(lambda all_: st.sampled_from([all_[:1], all_[:2], all_])))
     strategy = data.draw(st.sampled_from(STRATEGIES))
-    project = project_over(world, written.yaml, source=source, engine=engine)
+    newer = data.draw(st.booleans())
+    project = asked_project(theirs, written, source, engine)
     with Taking(strategy):
-        answer = project.answer(ask("tiered", parts=parts, limit=50_000, **question))
+        answer = project.answer(ask("tiered", parts=parts, limit=50_000, measures="newer" if newer else "", **question))
     by, sql = theirs.breakdown, answer.info.sql
     found = {part: table.to_pylist() for part, table in answer.parts.items()}
-    if "rows" in found:
-        assert_alike(lines(found["rows"], "period", *by, "tier", "users", "share", "complete"), theirs.rows(), sql)
-    if "overall" in found:
-        assert_alike(lines(found["overall"], *by, "tier", "users", "share"), theirs.overall(), sql)
+    measured = ("newer",) if newer else ()
+    for part, more in (("rows", ("complete",)), ("overall", ())):
+        if part in found:
+            keys = ("period", *by) if part == "rows" else by
+            expected = theirs.rows() if part == "rows" else theirs.overall()
+            at = len(keys) + 3
+            expected = [line if newer else (*line[:at], *line[at + 1 :]) for line in expected]
+            assert_alike(lines(found[part], *keys, "tier", "users", "share", *measured, *more), expected, sql)
     if "thresholds" in found:
         ours = lines(found["thresholds"], "period", *by, "tier", "at_least", "degenerate")
         assert_alike(ours, theirs.all_thresholds(), sql)
@@ -157,10 +200,10 @@ def test_members_are_those_of_the_oracle(data: st.DataObject, engine: str) -> No
     world = data.draw(worlds())
     written, theirs, question, source = asked_of(data, world)
     assume(not theirs.breakdown)
-    tier = data.draw(st.sampled_from([None, *written.tiers, NONE]))
+    tier = data.draw(st.sampled_from([None, *theirs.names]))
     bucket = data.draw(st.sampled_from([None, *theirs.buckets]))
     chosen = {"tier": tier, "period": bucket.label if bucket else None}
-    project = project_over(world, written.yaml, source=source, engine=engine)
+    project = asked_project(theirs, written, source, engine)
     with Taking(data.draw(st.sampled_from(STRATEGIES))):
         answer = project.answer(
             ask("tiered", **question, members={k: v for k, v in chosen.items() if v is not None}, first=100)
@@ -176,7 +219,7 @@ def test_numbers_hold_together(data: st.DataObject, engine: str) -> None:
     world = data.draw(worlds())
     written, theirs, question, source = asked_of(data, world)
     by = theirs.breakdown
-    project = project_over(world, written.yaml, source=source, engine=engine)
+    project = asked_project(theirs, written, source, engine)
     answer = project.answer(ask("tiered", parts=PARTS, limit=50_000, **question))
     found = {part: table.to_pylist() for part, table in answer.parts.items()}
     sizes: dict[tuple[Any, ...], int | None] = {}
@@ -185,7 +228,8 @@ def test_numbers_hold_together(data: st.DataObject, engine: str) -> None:
     for row in found["rows"]:
         group = (row["period"], *(row[name] for name in by))
         sizes[*group, row["tier"]] = row["users"]
-        active[group] += row["users"] or 0
+        if row["tier"] != INACTIVE:
+            active[group] += row["users"] or 0
         if row["share"] is not None:
             shares[group].append(row["share"])
     scored: dict[tuple[Any, ...], int] = defaultdict(int)

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
@@ -87,6 +87,9 @@ class Tiered:
     where: Selector | None = None
     history_start: date | None = None
     frozen_at: date | None = None
+    excludes_new: bool = False
+    known: Mapping[str, Sequence[datetime | date]] | None = None
+    """Everybody there is, since instants or local dates; of several the earliest counts."""
 
     # -- what there is ------------------------------------------------------------------------------------------------
 
@@ -144,12 +147,12 @@ class Tiered:
     def scores(self, since: date, until: date, judged_since: date) -> Mapping[Labels, Scores]:
         """RULES 22: of each person under each combination of labels."""
         key = (since, until, judged_since)
-        if key not in self.known:
-            self.known[key] = self._scores(since, until, judged_since)
-        return self.known[key]
+        if key not in self.remembered:
+            self.remembered[key] = self._scores(since, until, judged_since)
+        return self.remembered[key]
 
     @cached_property
-    def known(self) -> dict[tuple[date, date, date], Mapping[Labels, Scores]]:
+    def remembered(self) -> dict[tuple[date, date, date], Mapping[Labels, Scores]]:
         """What has been found once."""
         return {}
 
@@ -191,13 +194,48 @@ class Tiered:
             return {}
         return self.scores(*self.days_of(bucket), judged_since=self.days_of(self.before)[0])
 
+    # -- who is new, and who there is ---------------------------------------------------------------------------------
+
+    @cached_property
+    def first_days(self) -> Mapping[str, date]:
+        """The local day of each person's first such event ever."""
+        found: dict[str, date] = {}
+        named = self.kind.features if isinstance(self.kind, Features) else {"": self.kind.selector}
+        for selector in named.values():
+            for event in matching(self.world, selector, where=self.where):
+                long_ago = self.history_start is not None and event.at < day_start(
+                    self.history_start, self.world.timezone
+                )
+                if event.user is not None and not long_ago:
+                    day = local_date(event.at, self.world.timezone)
+                    found[event.user] = min(found.get(event.user, day), day)
+        return found
+
+    def established(self, scores: Scores, since: date) -> Scores:
+        """Those who count: without new people, if they are left out."""
+        if not self.excludes_new:
+            return scores
+        return {user: score for user, score in scores.items() if self.first_days[user] <= since}
+
+    def known_by(self, day: date) -> set[str]:
+        """Who is known on a local day, as far as the data reaches."""
+        zone, through = self.world.timezone, self.world.data_through
+        found = set()
+        for user, instants in (self.known or {}).items():
+            for one in instants:
+                is_instant = isinstance(one, datetime)
+                there = one <= through and local_date(one, zone) <= day if is_instant else one <= day
+                if there and is_person(user):
+                    found.add(user)
+        return found
+
     # -- tiers --------------------------------------------------------------------------------------------------------
 
     def thresholds(self, scores: Scores, labels: Labels) -> Mapping[str, Fraction | None]:
         """The lowest score of each tier; None for sets, and where nobody is there to have a percentile."""
         if self.frozen_at is not None:
             since = self.window.first_day(self.frozen_at)
-            scores = self.scores(since, self.frozen_at, judged_since=since).get(labels, {})
+            scores = self.established(self.scores(since, self.frozen_at, judged_since=since).get(labels, {}), since)
         found: dict[str, Fraction | None] = {}
         for name, needs in self.tiers.items():
             match needs:
@@ -222,9 +260,15 @@ class Tiered:
 
     def placed(self, bucket: Bucket, labels: Labels) -> Mapping[str, str]:
         """The tier of each active person."""
-        scores = self.scores_of(bucket).get(labels, {})
+        scores = self.counted_of(bucket).get(labels, {})
         thresholds = self.thresholds(scores, labels)
         return {user: self.tier(score, thresholds) for user, score in scores.items()}
+
+    def counted_of(self, bucket: Bucket) -> Mapping[Labels, Scores]:
+        """The scores of those who count, of groups that they are in."""
+        since, _ = self.days_of(bucket)
+        found = {labels: self.established(scores, since) for labels, scores in self.scores_of(bucket).items()}
+        return {labels: scores for labels, scores in found.items() if scores}
 
     # -- answers ------------------------------------------------------------------------------------------------------
 
@@ -232,19 +276,32 @@ class Tiered:
     def groups(self) -> list[Labels]:
         if not self.breakdown:
             return [()]
-        return sorted({labels for bucket in self.buckets for labels in self.scores_of(bucket)})
+        return sorted({labels for bucket in self.buckets for labels in self.counted_of(bucket)})
 
-    def sizes(self, bucket: Bucket, labels: Labels) -> list[tuple[str, int | None, Fraction | None]]:
-        """(tier, users, share) of every tier and of none."""
-        names = (*self.tiers, NONE)
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*self.tiers, NONE, *((INACTIVE,) if self.known is not None else ()))
+
+    def sizes(self, bucket: Bucket, labels: Labels) -> list[tuple[str, int | None, Fraction | None, int | None]]:
+        """(tier, users, share, newer) of every tier and of none, and where everybody is known of the inactive."""
         if not self.has_begun(bucket):
-            return [(name, None, None) for name in names]
-        placed = Counter(self.placed(bucket, labels).values())
-        active = sum(placed.values())
-        return [(name, placed[name], Fraction(placed[name], active) if active else None) for name in names]
+            return [(name, None, None, None) for name in self.names]
+        placed = self.placed(bucket, labels)
+        counts = Counter(placed.values())
+        since, until = self.days_of(bucket)
+        newer = Counter(tier for user, tier in placed.items() if self.first_days[user] > since)
+        active = len(placed)
+        found: list[tuple[str, int | None, Fraction | None, int | None]] = [
+            (name, counts[name], Fraction(counts[name], active) if active else None, newer[name])
+            for name in (*self.tiers, NONE)
+        ]
+        if self.known is not None:
+            absent = self.known_by(until) - set(self.scores_of(bucket).get(labels, {}))
+            found.append((INACTIVE, len(absent), None, 0))
+        return found
 
     def rows(self) -> list[tuple[object, ...]]:
-        """(period, labels, tier, users, share, complete)."""
+        """(period, labels, tier, users, share, newer, complete)."""
         return [
             (bucket.label, *labels, *size_, self.is_complete(bucket))
             for bucket in self.buckets
@@ -258,11 +315,11 @@ class Tiered:
         return over[-1] if over else None
 
     def overall(self) -> list[tuple[object, ...]]:
-        """(labels, tier, users, share) as of the last complete bucket."""
+        """(labels, tier, users, share, newer) as of the last complete bucket."""
         last = self.last_complete
         if last is None:
-            return [] if self.breakdown else [(name, None, None) for name in (*self.tiers, NONE)]
-        groups = sorted(self.scores_of(last)) if self.breakdown else [()]
+            return [] if self.breakdown else [(name, None, None, None) for name in self.names]
+        groups = sorted(self.counted_of(last)) if self.breakdown else [()]
         return [(*labels, *size_) for labels in groups for size_ in self.sizes(last, labels)]
 
     def all_thresholds(self) -> list[tuple[object, ...]]:
@@ -270,11 +327,12 @@ class Tiered:
         found: list[tuple[object, ...]] = []
         for bucket in self.buckets:
             for labels in self.groups:
-                scores = self.scores_of(bucket).get(labels, {})
+                scores = self.counted_of(bucket).get(labels, {})
                 thresholds = self.thresholds(scores, labels)
                 if self.frozen_at is not None:
                     since = self.window.first_day(self.frozen_at)
-                    scores = self.scores(since, self.frozen_at, judged_since=since).get(labels, {})
+                    frozen = self.scores(since, self.frozen_at, judged_since=since)
+                    scores = self.established(frozen.get(labels, {}), since)
                 for name, needs in self.tiers.items():
                     least = thresholds[name]
                     degenerate: bool | None = False
@@ -290,7 +348,7 @@ class Tiered:
         """(period, labels, score, users), of the scores that somebody has."""
         found: list[tuple[object, ...]] = []
         for bucket in self.buckets:
-            scores = self.scores_of(bucket)
+            scores = self.counted_of(bucket)
             for labels in self.groups:
                 counts = Counter(size(one) for one in scores.get(labels, {}).values())
                 found += [(bucket.label, *labels, score, counts[score]) for score in sorted(counts)]
@@ -302,7 +360,7 @@ class Tiered:
         buckets = [self.before, *self.buckets]
         groups = self.groups
         if self.breakdown:
-            groups = sorted({labels for bucket in buckets for labels in self.scores_of(bucket)})
+            groups = sorted({labels for bucket in buckets for labels in self.counted_of(bucket)})
         found: dict[tuple[object, ...], int | None] = {}
         for earlier, bucket in pairwise(buckets):
             for labels in groups:
@@ -319,6 +377,8 @@ class Tiered:
         """Who is in a tier; of None all active people."""
         if bucket is None or not self.has_begun(bucket):
             return []
+        if tier == INACTIVE:
+            return sorted(self.known_by(self.days_of(bucket)[1]) - set(self.scores_of(bucket).get((), {})))
         return sorted(user for user, one in self.placed(bucket, ()).items() if tier in (None, one))
 
 

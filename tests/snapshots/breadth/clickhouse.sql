@@ -1,4 +1,4 @@
-/* metrics-api metric=feature_breadth fingerprint=f3e7f4443927 */
+/* metrics-api metric=feature_breadth fingerprint=578052cde296 */
 WITH by_day AS (
   SELECT
     user_id AS entity,
@@ -49,6 +49,7 @@ WITH by_day AS (
 ), scored AS (
   SELECT
     spine.period AS period,
+    by_day.known_day AS known_day,
     by_day.entity AS entity,
     MAX(by_day.has_0) + MAX(by_day.has_1) * 2 + MAX(by_day.has_2) * 4 + MAX(by_day.has_3) * 8 AS score
   FROM VALUES(
@@ -56,28 +57,68 @@ WITH by_day AS (
     ('2026-03-16', 0, 27),
     ('2026-03-23', 7, 34)
   ) AS spine
-  JOIN by_day
+  JOIN (
+    SELECT
+      by_day.entity AS entity,
+      by_day."day" AS "day",
+      by_day.has_0 AS has_0,
+      by_day.has_1 AS has_1,
+      by_day.has_2 AS has_2,
+      by_day.has_3 AS has_3,
+      users.known_day AS known_day
+    FROM by_day
+    LEFT JOIN (
+      SELECT
+        id AS who,
+        CASE
+          WHEN dateDiff(
+            'day',
+            toDate32('2026-02-23'),
+            toDate32(
+              CASE
+                WHEN signed_up_at < toDateTime64('2026-03-29 01:00:00', 6, 'UTC')
+                THEN signed_up_at + INTERVAL '1' HOUR
+                ELSE signed_up_at + INTERVAL '2' HOUR
+              END,
+              'UTC'
+            )
+          ) > 0
+          THEN dateDiff(
+            'day',
+            toDate32('2026-02-23'),
+            toDate32(
+              CASE
+                WHEN signed_up_at < toDateTime64('2026-03-29 01:00:00', 6, 'UTC')
+                THEN signed_up_at + INTERVAL '1' HOUR
+                ELSE signed_up_at + INTERVAL '2' HOUR
+              END,
+              'UTC'
+            )
+          )
+          ELSE 0
+        END AS known_day
+      FROM users
+      WHERE
+        id <> '' AND signed_up_at < toDateTime64('2026-03-29 22:00:00', 6, 'UTC')
+    ) AS users
+      ON by_day.entity = users.who
+  ) AS by_day
     ON by_day."day" >= spine.first_day AND by_day."day" <= spine.last_day
   GROUP BY
     1,
-    2
+    2,
+    3
 ), by_score AS (
   SELECT
     period,
+    known_day,
     score,
-    users
-  FROM (
-    SELECT
-      period,
-      score,
-      toInt64(COUNT(*)) AS users
-    FROM scored
-    GROUP BY
-      1,
-      2
-  ) AS scored
-  WHERE
-    period >= toDate32('2026-03-23')
+    toInt64(COUNT(*)) AS users
+  FROM scored
+  GROUP BY
+    1,
+    2,
+    3
 ), sizes AS (
   SELECT
     period,
@@ -96,9 +137,88 @@ WITH by_day AS (
     END AS position,
     SUM(users) AS users
   FROM by_score
+  WHERE
+    period >= toDate32('2026-03-23')
   GROUP BY
     1,
     2
+), known_by_day AS (
+  SELECT
+    CASE
+      WHEN dateDiff(
+        'day',
+        toDate32('2026-02-23'),
+        toDate32(
+          CASE
+            WHEN signed_up_at < toDateTime64('2026-03-29 01:00:00', 6, 'UTC')
+            THEN signed_up_at + INTERVAL '1' HOUR
+            ELSE signed_up_at + INTERVAL '2' HOUR
+          END,
+          'UTC'
+        )
+      ) > 0
+      THEN dateDiff(
+        'day',
+        toDate32('2026-02-23'),
+        toDate32(
+          CASE
+            WHEN signed_up_at < toDateTime64('2026-03-29 01:00:00', 6, 'UTC')
+            THEN signed_up_at + INTERVAL '1' HOUR
+            ELSE signed_up_at + INTERVAL '2' HOUR
+          END,
+          'UTC'
+        )
+      )
+      ELSE 0
+    END AS known_day,
+    toInt64(COUNT(*)) AS known_users
+  FROM users
+  WHERE
+    id <> '' AND signed_up_at < toDateTime64('2026-03-29 22:00:00', 6, 'UTC')
+  GROUP BY
+    1
+), known_users AS (
+  SELECT
+    spine.period AS period,
+    SUM(known_by_day.known_users) AS known_users
+  FROM VALUES(
+    'period Nullable(Date32), since Nullable(Int64), until Nullable(Int64)',
+    ('2026-03-16', 0, 27),
+    ('2026-03-23', 7, 34)
+  ) AS spine
+  JOIN known_by_day
+    ON known_by_day.known_day <= spine.until
+  GROUP BY
+    1
+), known_active AS (
+  SELECT
+    spine.period AS period,
+    SUM(by_score.users) FILTER(WHERE by_score.known_day <= spine.until) AS known_active
+  FROM VALUES(
+    'period Nullable(Date32), since Nullable(Int64), until Nullable(Int64)',
+    ('2026-03-16', 0, 27),
+    ('2026-03-23', 7, 34)
+  ) AS spine
+  JOIN by_score
+    ON spine.period = by_score.period
+  GROUP BY
+    1
+), every_size AS (
+  SELECT
+    period,
+    position,
+    users
+  FROM sizes
+  UNION ALL
+  SELECT
+    spine.period AS period,
+    5 AS position,
+    COALESCE(known_users.known_users, 0) - COALESCE(known_active.known_active, 0) AS users
+  FROM VALUES('period Nullable(Date32)', ('2026-03-23')) AS spine
+  LEFT JOIN known_users
+    ON spine.period = known_users.period
+  LEFT JOIN known_active
+    ON spine.period = known_active.period
 ), placed AS (
   SELECT
     period,
@@ -171,18 +291,25 @@ FROM (
     tier,
     position,
     users,
-    CAST(users AS Nullable(Float64)) / nullIf(people, 0) AS share
+    CASE WHEN position <= 4 THEN CAST(users AS Nullable(Float64)) / nullIf(people, 0) END AS share
   FROM (
     SELECT
       spine.period AS period,
       spine_2.tier AS tier,
       spine_2.position AS position,
-      COALESCE(sizes.users, 0) AS users,
-      SUM(COALESCE(sizes.users, 0)) OVER (PARTITION BY spine.period) AS people
+      COALESCE(every_size.users, 0) AS users,
+      SUM(CASE WHEN spine_2.position <= 4 THEN COALESCE(every_size.users, 0) END) OVER (PARTITION BY spine.period) AS people
     FROM VALUES('period Nullable(Date32)', ('2026-03-23')) AS spine
-    CROSS JOIN VALUES('tier Nullable(String), position Nullable(Int64)', ('power', 1), ('core', 2), ('casual', 3), ('none', 4)) AS spine_2
-    LEFT JOIN sizes
-      ON spine.period = sizes.period AND spine_2.position = sizes.position
+    CROSS JOIN VALUES(
+      'tier Nullable(String), position Nullable(Int64)',
+      ('power', 1),
+      ('core', 2),
+      ('casual', 3),
+      ('none', 4),
+      ('inactive', 5)
+    ) AS spine_2
+    LEFT JOIN every_size
+      ON spine.period = every_size.period AND spine_2.position = every_size.position
   ) AS spine
   ORDER BY
     1,

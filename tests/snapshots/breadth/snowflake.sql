@@ -1,4 +1,4 @@
-/* metrics-api metric=feature_breadth fingerprint=f3e7f4443927 */
+/* metrics-api metric=feature_breadth fingerprint=578052cde296 */
 WITH by_day AS (
   SELECT
     user_id AS entity,
@@ -46,6 +46,7 @@ WITH by_day AS (
 ), scored AS (
   SELECT
     spine.period,
+    by_day.known_day,
     by_day.entity,
     MAX(by_day.has_0) + MAX(by_day.has_1) * 2 + MAX(by_day.has_2) * 4 + MAX(by_day.has_3) * 8 AS score
   FROM (
@@ -57,28 +58,62 @@ WITH by_day AS (
       ('2026-03-16', 0, 27),
       ('2026-03-23', 7, 34)) AS constants(period, first_day, last_day)
   ) AS spine
-  JOIN by_day
+  JOIN (
+    SELECT
+      by_day.entity,
+      by_day."DAY",
+      by_day.has_0,
+      by_day.has_1,
+      by_day.has_2,
+      by_day.has_3,
+      users.known_day
+    FROM by_day
+    LEFT JOIN (
+      SELECT
+        id AS who,
+        CASE
+          WHEN DATEDIFF(
+            DAY,
+            DATE '2026-02-23',
+            CAST(CASE
+              WHEN signed_up_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
+              THEN signed_up_at + INTERVAL '1 HOUR'
+              ELSE signed_up_at + INTERVAL '2 HOUR'
+            END AS DATE)
+          ) > 0
+          THEN DATEDIFF(
+            DAY,
+            DATE '2026-02-23',
+            CAST(CASE
+              WHEN signed_up_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
+              THEN signed_up_at + INTERVAL '1 HOUR'
+              ELSE signed_up_at + INTERVAL '2 HOUR'
+            END AS DATE)
+          )
+          ELSE 0
+        END AS known_day
+      FROM users
+      WHERE
+        id <> '' AND signed_up_at < CAST('2026-03-29 22:00:00' AS TIMESTAMPNTZ)
+    ) AS users
+      ON by_day.entity = users.who
+  ) AS by_day
     ON by_day."DAY" >= spine.first_day AND by_day."DAY" <= spine.last_day
   GROUP BY
     1,
-    2
+    2,
+    3
 ), by_score AS (
   SELECT
     period,
+    known_day,
     score,
-    users
-  FROM (
-    SELECT
-      period,
-      score,
-      COUNT(*) AS users
-    FROM scored
-    GROUP BY
-      1,
-      2
-  ) AS scored
-  WHERE
-    period >= DATE '2026-03-23'
+    COUNT(*) AS users
+  FROM scored
+  GROUP BY
+    1,
+    2,
+    3
 ), sizes AS (
   SELECT
     period,
@@ -96,9 +131,95 @@ WITH by_day AS (
     END AS position,
     SUM(users) AS users
   FROM by_score
+  WHERE
+    period >= DATE '2026-03-23'
   GROUP BY
     1,
     2
+), known_by_day AS (
+  SELECT
+    CASE
+      WHEN DATEDIFF(
+        DAY,
+        DATE '2026-02-23',
+        CAST(CASE
+          WHEN signed_up_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
+          THEN signed_up_at + INTERVAL '1 HOUR'
+          ELSE signed_up_at + INTERVAL '2 HOUR'
+        END AS DATE)
+      ) > 0
+      THEN DATEDIFF(
+        DAY,
+        DATE '2026-02-23',
+        CAST(CASE
+          WHEN signed_up_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
+          THEN signed_up_at + INTERVAL '1 HOUR'
+          ELSE signed_up_at + INTERVAL '2 HOUR'
+        END AS DATE)
+      )
+      ELSE 0
+    END AS known_day,
+    COUNT(*) AS known_users
+  FROM users
+  WHERE
+    id <> '' AND signed_up_at < CAST('2026-03-29 22:00:00' AS TIMESTAMPNTZ)
+  GROUP BY
+    1
+), known_users AS (
+  SELECT
+    spine.period,
+    SUM(known_by_day.known_users) AS known_users
+  FROM (
+    SELECT
+      CAST(period AS DATE) AS period,
+      CAST(since AS BIGINT) AS since,
+      CAST(until AS BIGINT) AS until
+    FROM (VALUES
+      ('2026-03-16', 0, 27),
+      ('2026-03-23', 7, 34)) AS constants(period, since, until)
+  ) AS spine
+  JOIN known_by_day
+    ON known_by_day.known_day <= spine.until
+  GROUP BY
+    1
+), known_active AS (
+  SELECT
+    spine.period,
+    SUM(CASE WHEN by_score.known_day <= spine.until THEN by_score.users END) AS known_active
+  FROM (
+    SELECT
+      CAST(period AS DATE) AS period,
+      CAST(since AS BIGINT) AS since,
+      CAST(until AS BIGINT) AS until
+    FROM (VALUES
+      ('2026-03-16', 0, 27),
+      ('2026-03-23', 7, 34)) AS constants(period, since, until)
+  ) AS spine
+  JOIN by_score
+    ON spine.period = by_score.period
+  GROUP BY
+    1
+), every_size AS (
+  SELECT
+    period,
+    position,
+    users
+  FROM sizes
+  UNION ALL
+  SELECT
+    spine.period,
+    5 AS position,
+    COALESCE(known_users.known_users, 0) - COALESCE(known_active.known_active, 0) AS users
+  FROM (
+    SELECT
+      CAST(period AS DATE) AS period
+    FROM (VALUES
+      ('2026-03-23')) AS constants(period)
+  ) AS spine
+  LEFT JOIN known_users
+    ON spine.period = known_users.period
+  LEFT JOIN known_active
+    ON spine.period = known_active.period
 ), placed AS (
   SELECT
     period,
@@ -176,14 +297,14 @@ FROM (
     tier,
     position,
     users,
-    CAST(users AS DOUBLE) / NULLIF(people, 0) AS share
+    CASE WHEN position <= 4 THEN CAST(users AS DOUBLE) / NULLIF(people, 0) END AS share
   FROM (
     SELECT
       spine.period,
       spine_2.tier,
       spine_2.position,
-      COALESCE(sizes.users, 0) AS users,
-      SUM(COALESCE(sizes.users, 0)) OVER (PARTITION BY spine.period) AS people
+      COALESCE(every_size.users, 0) AS users,
+      SUM(CASE WHEN spine_2.position <= 4 THEN COALESCE(every_size.users, 0) END) OVER (PARTITION BY spine.period) AS people
     FROM (
       SELECT
         CAST(period AS DATE) AS period
@@ -198,10 +319,11 @@ FROM (
         ('power', 1),
         ('core', 2),
         ('casual', 3),
-        ('none', 4)) AS constants(tier, position)
+        ('none', 4),
+        ('inactive', 5)) AS constants(tier, position)
     ) AS spine_2
-    LEFT JOIN sizes
-      ON spine.period = sizes.period AND spine_2.position = sizes.position
+    LEFT JOIN every_size
+      ON spine.period = every_size.period AND spine_2.position = every_size.position
   ) AS spine
   ORDER BY
     period,

@@ -1,14 +1,25 @@
-/* metrics-api metric=minutes_depth fingerprint=332ac576f44a */
-WITH scores AS (
+/* metrics-api metric=minutes_depth fingerprint=6d22c12e7347 */
+WITH by_day AS (
   SELECT
-    DATE '2026-03-23' AS period,
     user_id AS entity,
+    DATE_DIFF(
+      DATE(
+        CASE
+          WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00+00'
+          THEN TIMESTAMP_ADD(occurred_at, INTERVAL 1 HOUR)
+          ELSE TIMESTAMP_ADD(occurred_at, INTERVAL 2 HOUR)
+        END,
+        'UTC'
+      ),
+      DATE '2026-03-02',
+      DAY
+    ) AS `day`,
     SUM(
       COALESCE(
         CASE WHEN minutes BETWEEN -CAST('1e20' AS FLOAT64) AND CAST('1e20' AS FLOAT64) THEN CAST(minutes AS NUMERIC) END,
         0
       )
-    ) AS score
+    ) AS amount
   FROM app_events
   WHERE
     occurred_at >= TIMESTAMP '2026-03-01 23:00:00+00'
@@ -24,16 +35,64 @@ WITH scores AS (
     )
     AND user_id <> ''
   GROUP BY
+    1,
     2
+), scores AS (
+  SELECT
+    DATE '2026-03-23' AS period,
+    users.known_day,
+    by_day.entity,
+    SUM(by_day.amount) AS score
+  FROM by_day
+  LEFT JOIN (
+    SELECT
+      id AS who,
+      CASE
+        WHEN DATE_DIFF(
+          DATE(
+            CASE
+              WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00+00'
+              THEN TIMESTAMP_ADD(signed_up_at, INTERVAL 1 HOUR)
+              ELSE TIMESTAMP_ADD(signed_up_at, INTERVAL 2 HOUR)
+            END,
+            'UTC'
+          ),
+          DATE '2026-03-02',
+          DAY
+        ) > 0
+        THEN DATE_DIFF(
+          DATE(
+            CASE
+              WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00+00'
+              THEN TIMESTAMP_ADD(signed_up_at, INTERVAL 1 HOUR)
+              ELSE TIMESTAMP_ADD(signed_up_at, INTERVAL 2 HOUR)
+            END,
+            'UTC'
+          ),
+          DATE '2026-03-02',
+          DAY
+        )
+        ELSE 0
+      END AS known_day
+    FROM users
+    WHERE
+      id <> '' AND signed_up_at < TIMESTAMP '2026-03-29 22:00:00+00'
+  ) AS users
+    ON by_day.entity = users.who
+  GROUP BY
+    2,
+    3
 ), by_score AS (
   SELECT
     period,
+    known_day,
     score,
     COUNT(*) AS users
   FROM scores
   GROUP BY
     1,
-    2
+    2,
+    3
 ), ranked AS (
   SELECT
     period,
@@ -81,6 +140,75 @@ WITH scores AS (
   GROUP BY
     1,
     2
+), known_by_day AS (
+  SELECT
+    CASE
+      WHEN DATE_DIFF(
+        DATE(
+          CASE
+            WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00+00'
+            THEN TIMESTAMP_ADD(signed_up_at, INTERVAL 1 HOUR)
+            ELSE TIMESTAMP_ADD(signed_up_at, INTERVAL 2 HOUR)
+          END,
+          'UTC'
+        ),
+        DATE '2026-03-02',
+        DAY
+      ) > 0
+      THEN DATE_DIFF(
+        DATE(
+          CASE
+            WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00+00'
+            THEN TIMESTAMP_ADD(signed_up_at, INTERVAL 1 HOUR)
+            ELSE TIMESTAMP_ADD(signed_up_at, INTERVAL 2 HOUR)
+          END,
+          'UTC'
+        ),
+        DATE '2026-03-02',
+        DAY
+      )
+      ELSE 0
+    END AS known_day,
+    COUNT(*) AS known_users
+  FROM users
+  WHERE
+    id <> '' AND signed_up_at < TIMESTAMP '2026-03-29 22:00:00+00'
+  GROUP BY
+    1
+), known_users AS (
+  SELECT
+    spine.period,
+    SUM(known_by_day.known_users) AS known_users
+  FROM UNNEST([STRUCT(DATE '2026-03-23' AS period, 0 AS since, 27 AS until)]) AS spine
+  JOIN known_by_day
+    ON known_by_day.known_day <= spine.until
+  GROUP BY
+    1
+), known_active AS (
+  SELECT
+    spine.period,
+    SUM(CASE WHEN by_score.known_day <= spine.until THEN by_score.users END) AS known_active
+  FROM UNNEST([STRUCT(DATE '2026-03-23' AS period, 0 AS since, 27 AS until)]) AS spine
+  JOIN by_score
+    ON spine.period = by_score.period
+  GROUP BY
+    1
+), every_size AS (
+  SELECT
+    period,
+    position,
+    users
+  FROM sizes
+  UNION ALL
+  SELECT
+    spine.period,
+    5 AS position,
+    COALESCE(known_users.known_users, 0) - COALESCE(known_active.known_active, 0) AS users
+  FROM UNNEST([STRUCT(DATE '2026-03-23' AS period)]) AS spine
+  LEFT JOIN known_users
+    ON spine.period = known_users.period
+  LEFT JOIN known_active
+    ON spine.period = known_active.period
 )
 SELECT
   0 AS part,
@@ -97,23 +225,24 @@ FROM (
     tier,
     position,
     users,
-    CAST(users AS FLOAT64) / NULLIF(people, 0) AS share
+    CASE WHEN position <= 4 THEN CAST(users AS FLOAT64) / NULLIF(people, 0) END AS share
   FROM (
     SELECT
       spine.period,
       spine_2.tier,
       spine_2.position,
-      COALESCE(sizes.users, 0) AS users,
-      SUM(COALESCE(sizes.users, 0)) OVER (PARTITION BY spine.period) AS people
+      COALESCE(every_size.users, 0) AS users,
+      SUM(CASE WHEN spine_2.position <= 4 THEN COALESCE(every_size.users, 0) END) OVER (PARTITION BY spine.period) AS people
     FROM UNNEST([STRUCT(DATE '2026-03-23' AS period)]) AS spine
     CROSS JOIN UNNEST([
       STRUCT('power' AS tier, 1 AS position),
       STRUCT('core' AS tier, 2 AS position),
       STRUCT('casual' AS tier, 3 AS position),
-      STRUCT('none' AS tier, 4 AS position)
+      STRUCT('none' AS tier, 4 AS position),
+      STRUCT('inactive' AS tier, 5 AS position)
     ]) AS spine_2
-    LEFT JOIN sizes
-      ON spine.period = sizes.period AND spine_2.position = sizes.position
+    LEFT JOIN every_size
+      ON spine.period = every_size.period AND spine_2.position = every_size.position
   ) AS spine
   ORDER BY
     period NULLS LAST,

@@ -1,9 +1,13 @@
-/* metrics-api metric=minutes_depth fingerprint=332ac576f44a */
-WITH scores AS (
+/* metrics-api metric=minutes_depth fingerprint=6d22c12e7347 */
+WITH by_day AS (
   SELECT
-    DATE '2026-03-23' AS period,
     user_id AS entity,
-    SUM(COALESCE(CASE WHEN minutes BETWEEN -1e20 AND 1e20 THEN CAST(minutes AS DECIMAL(38, 9)) END, 0)) AS score
+    CAST(CASE
+      WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
+      THEN occurred_at + INTERVAL '1' HOUR
+      ELSE occurred_at + INTERVAL '2' HOUR
+    END AS DATE) - DATE '2026-03-02' AS "day",
+    SUM(COALESCE(CASE WHEN minutes BETWEEN -1e20 AND 1e20 THEN CAST(minutes AS DECIMAL(38, 9)) END, 0)) AS amount
   FROM app_events
   WHERE
     occurred_at >= TIMESTAMP '2026-03-01 23:00:00'
@@ -19,16 +23,50 @@ WITH scores AS (
     )
     AND user_id <> ''
   GROUP BY
+    1,
     2
+), scores AS (
+  SELECT
+    DATE '2026-03-23' AS period,
+    users.known_day,
+    by_day.entity,
+    SUM(by_day.amount) AS score
+  FROM by_day
+  LEFT JOIN (
+    SELECT
+      id AS who,
+      CASE
+        WHEN CAST(CASE
+          WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
+          THEN signed_up_at + INTERVAL '1' HOUR
+          ELSE signed_up_at + INTERVAL '2' HOUR
+        END AS DATE) - DATE '2026-03-02' > 0
+        THEN CAST(CASE
+          WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
+          THEN signed_up_at + INTERVAL '1' HOUR
+          ELSE signed_up_at + INTERVAL '2' HOUR
+        END AS DATE) - DATE '2026-03-02'
+        ELSE 0
+      END AS known_day
+    FROM users
+    WHERE
+      id <> '' AND signed_up_at < TIMESTAMP '2026-03-29 22:00:00'
+  ) AS users
+    ON by_day.entity = users.who
+  GROUP BY
+    2,
+    3
 ), by_score AS (
   SELECT
     period,
+    known_day,
     score,
     COUNT(*) AS users
   FROM scores
   GROUP BY
     1,
-    2
+    2,
+    3
 ), ranked AS (
   SELECT
     period,
@@ -76,6 +114,64 @@ WITH scores AS (
   GROUP BY
     1,
     2
+), known_by_day AS (
+  SELECT
+    CASE
+      WHEN CAST(CASE
+        WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
+        THEN signed_up_at + INTERVAL '1' HOUR
+        ELSE signed_up_at + INTERVAL '2' HOUR
+      END AS DATE) - DATE '2026-03-02' > 0
+      THEN CAST(CASE
+        WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
+        THEN signed_up_at + INTERVAL '1' HOUR
+        ELSE signed_up_at + INTERVAL '2' HOUR
+      END AS DATE) - DATE '2026-03-02'
+      ELSE 0
+    END AS known_day,
+    COUNT(*) AS known_users
+  FROM users
+  WHERE
+    id <> '' AND signed_up_at < TIMESTAMP '2026-03-29 22:00:00'
+  GROUP BY
+    1
+), known_users AS (
+  SELECT
+    spine.period,
+    SUM(known_by_day.known_users) AS known_users
+  FROM (VALUES
+    (DATE '2026-03-23', 0, 27)) AS spine(period, since, until)
+  JOIN known_by_day
+    ON known_by_day.known_day <= spine.until
+  GROUP BY
+    1
+), known_active AS (
+  SELECT
+    spine.period,
+    SUM(by_score.users) FILTER(WHERE by_score.known_day <= spine.until) AS known_active
+  FROM (VALUES
+    (DATE '2026-03-23', 0, 27)) AS spine(period, since, until)
+  JOIN by_score
+    ON spine.period = by_score.period
+  GROUP BY
+    1
+), every_size AS (
+  SELECT
+    period,
+    position,
+    users
+  FROM sizes
+  UNION ALL
+  SELECT
+    spine.period,
+    5 AS position,
+    COALESCE(known_users.known_users, 0) - COALESCE(known_active.known_active, 0) AS users
+  FROM (VALUES
+    (DATE '2026-03-23')) AS spine(period)
+  LEFT JOIN known_users
+    ON spine.period = known_users.period
+  LEFT JOIN known_active
+    ON spine.period = known_active.period
 )
 SELECT
   0 AS part,
@@ -92,23 +188,24 @@ FROM (
     tier,
     position,
     users,
-    CAST(users AS DOUBLE) / NULLIF(people, 0) AS share
+    CASE WHEN position <= 4 THEN CAST(users AS DOUBLE) / NULLIF(people, 0) END AS share
   FROM (
     SELECT
       spine.period,
       spine_2.tier,
       spine_2.position,
-      COALESCE(sizes.users, 0) AS users,
-      SUM(COALESCE(sizes.users, 0)) OVER (PARTITION BY spine.period) AS people
+      COALESCE(every_size.users, 0) AS users,
+      SUM(CASE WHEN spine_2.position <= 4 THEN COALESCE(every_size.users, 0) END) OVER (PARTITION BY spine.period) AS people
     FROM (VALUES
       (DATE '2026-03-23')) AS spine(period)
     CROSS JOIN (VALUES
       ('power', 1),
       ('core', 2),
       ('casual', 3),
-      ('none', 4)) AS spine_2(tier, position)
-    LEFT JOIN sizes
-      ON spine.period = sizes.period AND spine_2.position = sizes.position
+      ('none', 4),
+      ('inactive', 5)) AS spine_2(tier, position)
+    LEFT JOIN every_size
+      ON spine.period = every_size.period AND spine_2.position = every_size.position
   ) AS spine
   ORDER BY
     period,

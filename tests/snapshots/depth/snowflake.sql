@@ -1,9 +1,17 @@
-/* metrics-api metric=minutes_depth fingerprint=332ac576f44a */
-WITH scores AS (
+/* metrics-api metric=minutes_depth fingerprint=6d22c12e7347 */
+WITH by_day AS (
   SELECT
-    DATE '2026-03-23' AS period,
     user_id AS entity,
-    SUM(COALESCE(CASE WHEN minutes BETWEEN -1e20 AND 1e20 THEN CAST(minutes AS DECIMAL(38, 9)) END, 0)) AS score
+    DATEDIFF(
+      DAY,
+      DATE '2026-03-02',
+      CAST(CASE
+        WHEN occurred_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
+        THEN occurred_at + INTERVAL '1 HOUR'
+        ELSE occurred_at + INTERVAL '2 HOUR'
+      END AS DATE)
+    ) AS "DAY",
+    SUM(COALESCE(CASE WHEN minutes BETWEEN -1e20 AND 1e20 THEN CAST(minutes AS DECIMAL(38, 9)) END, 0)) AS amount
   FROM app_events
   WHERE
     occurred_at >= CAST('2026-03-01 23:00:00' AS TIMESTAMPNTZ)
@@ -19,16 +27,58 @@ WITH scores AS (
     )
     AND user_id <> ''
   GROUP BY
+    1,
     2
+), scores AS (
+  SELECT
+    DATE '2026-03-23' AS period,
+    users.known_day,
+    by_day.entity,
+    SUM(by_day.amount) AS score
+  FROM by_day
+  LEFT JOIN (
+    SELECT
+      id AS who,
+      CASE
+        WHEN DATEDIFF(
+          DAY,
+          DATE '2026-03-02',
+          CAST(CASE
+            WHEN signed_up_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
+            THEN signed_up_at + INTERVAL '1 HOUR'
+            ELSE signed_up_at + INTERVAL '2 HOUR'
+          END AS DATE)
+        ) > 0
+        THEN DATEDIFF(
+          DAY,
+          DATE '2026-03-02',
+          CAST(CASE
+            WHEN signed_up_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
+            THEN signed_up_at + INTERVAL '1 HOUR'
+            ELSE signed_up_at + INTERVAL '2 HOUR'
+          END AS DATE)
+        )
+        ELSE 0
+      END AS known_day
+    FROM users
+    WHERE
+      id <> '' AND signed_up_at < CAST('2026-03-29 22:00:00' AS TIMESTAMPNTZ)
+  ) AS users
+    ON by_day.entity = users.who
+  GROUP BY
+    2,
+    3
 ), by_score AS (
   SELECT
     period,
+    known_day,
     score,
     COUNT(*) AS users
   FROM scores
   GROUP BY
     1,
-    2
+    2,
+    3
 ), ranked AS (
   SELECT
     period,
@@ -76,6 +126,88 @@ WITH scores AS (
   GROUP BY
     1,
     2
+), known_by_day AS (
+  SELECT
+    CASE
+      WHEN DATEDIFF(
+        DAY,
+        DATE '2026-03-02',
+        CAST(CASE
+          WHEN signed_up_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
+          THEN signed_up_at + INTERVAL '1 HOUR'
+          ELSE signed_up_at + INTERVAL '2 HOUR'
+        END AS DATE)
+      ) > 0
+      THEN DATEDIFF(
+        DAY,
+        DATE '2026-03-02',
+        CAST(CASE
+          WHEN signed_up_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
+          THEN signed_up_at + INTERVAL '1 HOUR'
+          ELSE signed_up_at + INTERVAL '2 HOUR'
+        END AS DATE)
+      )
+      ELSE 0
+    END AS known_day,
+    COUNT(*) AS known_users
+  FROM users
+  WHERE
+    id <> '' AND signed_up_at < CAST('2026-03-29 22:00:00' AS TIMESTAMPNTZ)
+  GROUP BY
+    1
+), known_users AS (
+  SELECT
+    spine.period,
+    SUM(known_by_day.known_users) AS known_users
+  FROM (
+    SELECT
+      CAST(period AS DATE) AS period,
+      CAST(since AS BIGINT) AS since,
+      CAST(until AS BIGINT) AS until
+    FROM (VALUES
+      ('2026-03-23', 0, 27)) AS constants(period, since, until)
+  ) AS spine
+  JOIN known_by_day
+    ON known_by_day.known_day <= spine.until
+  GROUP BY
+    1
+), known_active AS (
+  SELECT
+    spine.period,
+    SUM(CASE WHEN by_score.known_day <= spine.until THEN by_score.users END) AS known_active
+  FROM (
+    SELECT
+      CAST(period AS DATE) AS period,
+      CAST(since AS BIGINT) AS since,
+      CAST(until AS BIGINT) AS until
+    FROM (VALUES
+      ('2026-03-23', 0, 27)) AS constants(period, since, until)
+  ) AS spine
+  JOIN by_score
+    ON spine.period = by_score.period
+  GROUP BY
+    1
+), every_size AS (
+  SELECT
+    period,
+    position,
+    users
+  FROM sizes
+  UNION ALL
+  SELECT
+    spine.period,
+    5 AS position,
+    COALESCE(known_users.known_users, 0) - COALESCE(known_active.known_active, 0) AS users
+  FROM (
+    SELECT
+      CAST(period AS DATE) AS period
+    FROM (VALUES
+      ('2026-03-23')) AS constants(period)
+  ) AS spine
+  LEFT JOIN known_users
+    ON spine.period = known_users.period
+  LEFT JOIN known_active
+    ON spine.period = known_active.period
 )
 SELECT
   0 AS part,
@@ -92,14 +224,14 @@ FROM (
     tier,
     position,
     users,
-    CAST(users AS DOUBLE) / NULLIF(people, 0) AS share
+    CASE WHEN position <= 4 THEN CAST(users AS DOUBLE) / NULLIF(people, 0) END AS share
   FROM (
     SELECT
       spine.period,
       spine_2.tier,
       spine_2.position,
-      COALESCE(sizes.users, 0) AS users,
-      SUM(COALESCE(sizes.users, 0)) OVER (PARTITION BY spine.period) AS people
+      COALESCE(every_size.users, 0) AS users,
+      SUM(CASE WHEN spine_2.position <= 4 THEN COALESCE(every_size.users, 0) END) OVER (PARTITION BY spine.period) AS people
     FROM (
       SELECT
         CAST(period AS DATE) AS period
@@ -114,10 +246,11 @@ FROM (
         ('power', 1),
         ('core', 2),
         ('casual', 3),
-        ('none', 4)) AS constants(tier, position)
+        ('none', 4),
+        ('inactive', 5)) AS constants(tier, position)
     ) AS spine_2
-    LEFT JOIN sizes
-      ON spine.period = sizes.period AND spine_2.position = sizes.position
+    LEFT JOIN every_size
+      ON spine.period = every_size.period AND spine_2.position = every_size.position
   ) AS spine
   ORDER BY
     period,

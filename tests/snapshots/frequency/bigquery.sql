@@ -1,4 +1,4 @@
-/* metrics-api metric=watch_frequency fingerprint=764e6d3f27ae */
+/* metrics-api metric=watch_frequency fingerprint=5ea6274a24e9 */
 WITH active_days AS (
   SELECT
     user_id AS entity,
@@ -33,24 +33,63 @@ WITH active_days AS (
     2
 ), placed_days AS (
   SELECT
-    entity,
+    users.known_day,
+    active_days.entity,
     1 AS weight,
-    `day` AS opens,
-    `day` + 7 AS closes
+    active_days.`day` AS opens,
+    active_days.`day` + 7 AS closes
   FROM active_days
+  LEFT JOIN (
+    SELECT
+      id AS who,
+      CASE
+        WHEN DATE_DIFF(
+          DATE(
+            CASE
+              WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00+00'
+              THEN TIMESTAMP_ADD(signed_up_at, INTERVAL 1 HOUR)
+              ELSE TIMESTAMP_ADD(signed_up_at, INTERVAL 2 HOUR)
+            END,
+            'UTC'
+          ),
+          DATE '2026-02-24',
+          DAY
+        ) > 0
+        THEN DATE_DIFF(
+          DATE(
+            CASE
+              WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00+00'
+              THEN TIMESTAMP_ADD(signed_up_at, INTERVAL 1 HOUR)
+              ELSE TIMESTAMP_ADD(signed_up_at, INTERVAL 2 HOUR)
+            END,
+            'UTC'
+          ),
+          DATE '2026-02-24',
+          DAY
+        )
+        ELSE 0
+      END AS known_day
+    FROM users
+    WHERE
+      id <> '' AND signed_up_at < TIMESTAMP '2026-03-29 22:00:00+00'
+  ) AS users
+    ON active_days.entity = users.who
 ), changed AS (
   SELECT
+    known_day,
     entity,
     `at`,
     SUM(lift) AS lift
   FROM (
     SELECT
+      known_day,
       entity,
       opens AS `at`,
       weight AS lift
     FROM placed_days
     UNION ALL
     SELECT
+      known_day,
       entity,
       closes AS `at`,
       0 - weight AS lift
@@ -58,25 +97,30 @@ WITH active_days AS (
   ) AS found
   GROUP BY
     1,
-    2
+    2,
+    3
 ), reached AS (
   SELECT
+    known_day,
     `at`,
     lift,
-    SUM(lift) OVER (PARTITION BY entity ORDER BY `at` ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS score_after
+    SUM(lift) OVER (PARTITION BY known_day, entity ORDER BY `at` ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS score_after
   FROM changed
 ), changes AS (
   SELECT
+    known_day,
     `at`,
     score,
     change
   FROM (
     SELECT
+      known_day,
       `at`,
       CASE WHEN score >= 6 THEN 1 WHEN score >= 3 THEN 2 WHEN score >= 1 THEN 3 ELSE 4 END AS score,
       SUM(change) AS change
     FROM (
       SELECT
+        known_day,
         `at`,
         score_after AS score,
         1 AS change
@@ -85,6 +129,7 @@ WITH active_days AS (
         score_after > 0
       UNION ALL
       SELECT
+        known_day,
         `at`,
         score_after - lift AS score,
         -1 AS change
@@ -94,18 +139,21 @@ WITH active_days AS (
     ) AS found
     GROUP BY
       1,
-      2
+      2,
+      3
   ) AS found
   WHERE
     change <> 0
 ), by_tier AS (
   SELECT
     period,
+    known_day,
     score,
     users
   FROM (
     SELECT
       spine.period,
+      changes.known_day,
       changes.score,
       SUM(changes.change) AS users
     FROM UNNEST([
@@ -142,7 +190,8 @@ WITH active_days AS (
       ON changes.`at` <= spine.number
     GROUP BY
       1,
-      2
+      2,
+      3
   ) AS spine
   WHERE
     users > 0
@@ -155,20 +204,151 @@ WITH active_days AS (
   GROUP BY
     1,
     2
+), known_by_day AS (
+  SELECT
+    CASE
+      WHEN DATE_DIFF(
+        DATE(
+          CASE
+            WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00+00'
+            THEN TIMESTAMP_ADD(signed_up_at, INTERVAL 1 HOUR)
+            ELSE TIMESTAMP_ADD(signed_up_at, INTERVAL 2 HOUR)
+          END,
+          'UTC'
+        ),
+        DATE '2026-02-24',
+        DAY
+      ) > 0
+      THEN DATE_DIFF(
+        DATE(
+          CASE
+            WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00+00'
+            THEN TIMESTAMP_ADD(signed_up_at, INTERVAL 1 HOUR)
+            ELSE TIMESTAMP_ADD(signed_up_at, INTERVAL 2 HOUR)
+          END,
+          'UTC'
+        ),
+        DATE '2026-02-24',
+        DAY
+      )
+      ELSE 0
+    END AS known_day,
+    COUNT(*) AS known_users
+  FROM users
+  WHERE
+    id <> '' AND signed_up_at < TIMESTAMP '2026-03-29 22:00:00+00'
+  GROUP BY
+    1
+), known_users AS (
+  SELECT
+    spine.period,
+    SUM(known_by_day.known_users) AS known_users
+  FROM UNNEST([
+    STRUCT(DATE '2026-03-02' AS period, 0 AS since, 6 AS until),
+    STRUCT(DATE '2026-03-03' AS period, 1 AS since, 7 AS until),
+    STRUCT(DATE '2026-03-04' AS period, 2 AS since, 8 AS until),
+    STRUCT(DATE '2026-03-05' AS period, 3 AS since, 9 AS until),
+    STRUCT(DATE '2026-03-06' AS period, 4 AS since, 10 AS until),
+    STRUCT(DATE '2026-03-07' AS period, 5 AS since, 11 AS until),
+    STRUCT(DATE '2026-03-08' AS period, 6 AS since, 12 AS until),
+    STRUCT(DATE '2026-03-09' AS period, 7 AS since, 13 AS until),
+    STRUCT(DATE '2026-03-10' AS period, 8 AS since, 14 AS until),
+    STRUCT(DATE '2026-03-11' AS period, 9 AS since, 15 AS until),
+    STRUCT(DATE '2026-03-12' AS period, 10 AS since, 16 AS until),
+    STRUCT(DATE '2026-03-13' AS period, 11 AS since, 17 AS until),
+    STRUCT(DATE '2026-03-14' AS period, 12 AS since, 18 AS until),
+    STRUCT(DATE '2026-03-15' AS period, 13 AS since, 19 AS until),
+    STRUCT(DATE '2026-03-16' AS period, 14 AS since, 20 AS until),
+    STRUCT(DATE '2026-03-17' AS period, 15 AS since, 21 AS until),
+    STRUCT(DATE '2026-03-18' AS period, 16 AS since, 22 AS until),
+    STRUCT(DATE '2026-03-19' AS period, 17 AS since, 23 AS until),
+    STRUCT(DATE '2026-03-20' AS period, 18 AS since, 24 AS until),
+    STRUCT(DATE '2026-03-21' AS period, 19 AS since, 25 AS until),
+    STRUCT(DATE '2026-03-22' AS period, 20 AS since, 26 AS until),
+    STRUCT(DATE '2026-03-23' AS period, 21 AS since, 27 AS until),
+    STRUCT(DATE '2026-03-24' AS period, 22 AS since, 28 AS until),
+    STRUCT(DATE '2026-03-25' AS period, 23 AS since, 29 AS until),
+    STRUCT(DATE '2026-03-26' AS period, 24 AS since, 30 AS until),
+    STRUCT(DATE '2026-03-27' AS period, 25 AS since, 31 AS until),
+    STRUCT(DATE '2026-03-28' AS period, 26 AS since, 32 AS until),
+    STRUCT(DATE '2026-03-29' AS period, 27 AS since, 33 AS until)
+  ]) AS spine
+  JOIN known_by_day
+    ON known_by_day.known_day <= spine.until
+  GROUP BY
+    1
+), known_active AS (
+  SELECT
+    spine.period,
+    SUM(CASE WHEN by_tier.known_day <= spine.until THEN by_tier.users END) AS known_active
+  FROM UNNEST([
+    STRUCT(DATE '2026-03-02' AS period, 0 AS since, 6 AS until),
+    STRUCT(DATE '2026-03-03' AS period, 1 AS since, 7 AS until),
+    STRUCT(DATE '2026-03-04' AS period, 2 AS since, 8 AS until),
+    STRUCT(DATE '2026-03-05' AS period, 3 AS since, 9 AS until),
+    STRUCT(DATE '2026-03-06' AS period, 4 AS since, 10 AS until),
+    STRUCT(DATE '2026-03-07' AS period, 5 AS since, 11 AS until),
+    STRUCT(DATE '2026-03-08' AS period, 6 AS since, 12 AS until),
+    STRUCT(DATE '2026-03-09' AS period, 7 AS since, 13 AS until),
+    STRUCT(DATE '2026-03-10' AS period, 8 AS since, 14 AS until),
+    STRUCT(DATE '2026-03-11' AS period, 9 AS since, 15 AS until),
+    STRUCT(DATE '2026-03-12' AS period, 10 AS since, 16 AS until),
+    STRUCT(DATE '2026-03-13' AS period, 11 AS since, 17 AS until),
+    STRUCT(DATE '2026-03-14' AS period, 12 AS since, 18 AS until),
+    STRUCT(DATE '2026-03-15' AS period, 13 AS since, 19 AS until),
+    STRUCT(DATE '2026-03-16' AS period, 14 AS since, 20 AS until),
+    STRUCT(DATE '2026-03-17' AS period, 15 AS since, 21 AS until),
+    STRUCT(DATE '2026-03-18' AS period, 16 AS since, 22 AS until),
+    STRUCT(DATE '2026-03-19' AS period, 17 AS since, 23 AS until),
+    STRUCT(DATE '2026-03-20' AS period, 18 AS since, 24 AS until),
+    STRUCT(DATE '2026-03-21' AS period, 19 AS since, 25 AS until),
+    STRUCT(DATE '2026-03-22' AS period, 20 AS since, 26 AS until),
+    STRUCT(DATE '2026-03-23' AS period, 21 AS since, 27 AS until),
+    STRUCT(DATE '2026-03-24' AS period, 22 AS since, 28 AS until),
+    STRUCT(DATE '2026-03-25' AS period, 23 AS since, 29 AS until),
+    STRUCT(DATE '2026-03-26' AS period, 24 AS since, 30 AS until),
+    STRUCT(DATE '2026-03-27' AS period, 25 AS since, 31 AS until),
+    STRUCT(DATE '2026-03-28' AS period, 26 AS since, 32 AS until),
+    STRUCT(DATE '2026-03-29' AS period, 27 AS since, 33 AS until)
+  ]) AS spine
+  JOIN by_tier
+    ON spine.period = by_tier.period
+  GROUP BY
+    1
+), every_size AS (
+  SELECT
+    period,
+    position,
+    users
+  FROM sizes
+  UNION ALL
+  SELECT
+    spine.period,
+    5 AS position,
+    COALESCE(known_users.known_users, 0) - COALESCE(known_active.known_active, 0) AS users
+  FROM (
+    SELECT
+      period
+    FROM UNNEST(GENERATE_DATE_ARRAY(DATE '2026-03-02', DATE '2026-03-29', INTERVAL 1 DAY)) AS period
+  ) AS spine
+  LEFT JOIN known_users
+    ON spine.period = known_users.period
+  LEFT JOIN known_active
+    ON spine.period = known_active.period
 )
 SELECT
   period,
   tier,
   position,
   users,
-  CAST(users AS FLOAT64) / NULLIF(people, 0) AS share
+  CASE WHEN position <= 4 THEN CAST(users AS FLOAT64) / NULLIF(people, 0) END AS share
 FROM (
   SELECT
     spine.period,
     spine_2.tier,
     spine_2.position,
-    COALESCE(sizes.users, 0) AS users,
-    SUM(COALESCE(sizes.users, 0)) OVER (PARTITION BY spine.period) AS people
+    COALESCE(every_size.users, 0) AS users,
+    SUM(CASE WHEN spine_2.position <= 4 THEN COALESCE(every_size.users, 0) END) OVER (PARTITION BY spine.period) AS people
   FROM (
     SELECT
       period
@@ -178,10 +358,11 @@ FROM (
     STRUCT('power' AS tier, 1 AS position),
     STRUCT('core' AS tier, 2 AS position),
     STRUCT('casual' AS tier, 3 AS position),
-    STRUCT('none' AS tier, 4 AS position)
+    STRUCT('none' AS tier, 4 AS position),
+    STRUCT('inactive' AS tier, 5 AS position)
   ]) AS spine_2
-  LEFT JOIN sizes
-    ON spine.period = sizes.period AND spine_2.position = sizes.position
+  LEFT JOIN every_size
+    ON spine.period = every_size.period AND spine_2.position = every_size.position
 ) AS spine
 ORDER BY
   period NULLS LAST,

@@ -1,4 +1,4 @@
-/* metrics-api metric=watch_frequency fingerprint=764e6d3f27ae */
+/* metrics-api metric=watch_frequency fingerprint=5ea6274a24e9 */
 WITH active_days AS (
   SELECT
     user_id AS entity,
@@ -33,24 +33,63 @@ WITH active_days AS (
     2
 ), placed_days AS (
   SELECT
-    entity,
+    users.known_day AS known_day,
+    active_days.entity AS entity,
     1 AS weight,
-    "day" AS opens,
-    "day" + 7 AS closes
+    active_days."day" AS opens,
+    active_days."day" + 7 AS closes
   FROM active_days
+  LEFT JOIN (
+    SELECT
+      id AS who,
+      CASE
+        WHEN dateDiff(
+          'day',
+          toDate32('2026-02-24'),
+          toDate32(
+            CASE
+              WHEN signed_up_at < toDateTime64('2026-03-29 01:00:00', 6, 'UTC')
+              THEN signed_up_at + INTERVAL '1' HOUR
+              ELSE signed_up_at + INTERVAL '2' HOUR
+            END,
+            'UTC'
+          )
+        ) > 0
+        THEN dateDiff(
+          'day',
+          toDate32('2026-02-24'),
+          toDate32(
+            CASE
+              WHEN signed_up_at < toDateTime64('2026-03-29 01:00:00', 6, 'UTC')
+              THEN signed_up_at + INTERVAL '1' HOUR
+              ELSE signed_up_at + INTERVAL '2' HOUR
+            END,
+            'UTC'
+          )
+        )
+        ELSE 0
+      END AS known_day
+    FROM users
+    WHERE
+      id <> '' AND signed_up_at < toDateTime64('2026-03-29 22:00:00', 6, 'UTC')
+  ) AS users
+    ON active_days.entity = users.who
 ), changed AS (
   SELECT
+    known_day,
     entity,
     "at",
     SUM(lift) AS lift
   FROM (
     SELECT
+      known_day,
       entity,
       opens AS "at",
       weight AS lift
     FROM placed_days
     UNION ALL
     SELECT
+      known_day,
       entity,
       closes AS "at",
       0 - weight AS lift
@@ -58,25 +97,30 @@ WITH active_days AS (
   ) AS found
   GROUP BY
     1,
-    2
+    2,
+    3
 ), reached AS (
   SELECT
+    known_day,
     "at",
     lift,
-    SUM(lift) OVER (PARTITION BY entity ORDER BY "at" ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS score_after
+    SUM(lift) OVER (PARTITION BY known_day, entity ORDER BY "at" ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS score_after
   FROM changed
 ), changes AS (
   SELECT
+    known_day,
     "at",
     score,
     change
   FROM (
     SELECT
+      known_day,
       "at",
       CASE WHEN score >= 6 THEN 1 WHEN score >= 3 THEN 2 WHEN score >= 1 THEN 3 ELSE 4 END AS score,
       SUM(change) AS change
     FROM (
       SELECT
+        known_day,
         "at",
         score_after AS score,
         1 AS change
@@ -85,6 +129,7 @@ WITH active_days AS (
         score_after > 0
       UNION ALL
       SELECT
+        known_day,
         "at",
         score_after - lift AS score,
         -1 AS change
@@ -94,18 +139,21 @@ WITH active_days AS (
     ) AS found
     GROUP BY
       1,
-      2
+      2,
+      3
   ) AS found
   WHERE
     change <> 0
 ), by_tier AS (
   SELECT
     period,
+    known_day,
     score,
     users
   FROM (
     SELECT
       spine.period AS period,
+      changes.known_day AS known_day,
       changes.score AS score,
       SUM(changes.change) AS users
     FROM VALUES(
@@ -143,7 +191,8 @@ WITH active_days AS (
       ON changes."at" <= spine.number
     GROUP BY
       1,
-      2
+      2,
+      3
   ) AS spine
   WHERE
     users > 0
@@ -156,28 +205,168 @@ WITH active_days AS (
   GROUP BY
     1,
     2
+), known_by_day AS (
+  SELECT
+    CASE
+      WHEN dateDiff(
+        'day',
+        toDate32('2026-02-24'),
+        toDate32(
+          CASE
+            WHEN signed_up_at < toDateTime64('2026-03-29 01:00:00', 6, 'UTC')
+            THEN signed_up_at + INTERVAL '1' HOUR
+            ELSE signed_up_at + INTERVAL '2' HOUR
+          END,
+          'UTC'
+        )
+      ) > 0
+      THEN dateDiff(
+        'day',
+        toDate32('2026-02-24'),
+        toDate32(
+          CASE
+            WHEN signed_up_at < toDateTime64('2026-03-29 01:00:00', 6, 'UTC')
+            THEN signed_up_at + INTERVAL '1' HOUR
+            ELSE signed_up_at + INTERVAL '2' HOUR
+          END,
+          'UTC'
+        )
+      )
+      ELSE 0
+    END AS known_day,
+    toInt64(COUNT(*)) AS known_users
+  FROM users
+  WHERE
+    id <> '' AND signed_up_at < toDateTime64('2026-03-29 22:00:00', 6, 'UTC')
+  GROUP BY
+    1
+), known_users AS (
+  SELECT
+    spine.period AS period,
+    SUM(known_by_day.known_users) AS known_users
+  FROM VALUES(
+    'period Nullable(Date32), since Nullable(Int64), until Nullable(Int64)',
+    ('2026-03-02', 0, 6),
+    ('2026-03-03', 1, 7),
+    ('2026-03-04', 2, 8),
+    ('2026-03-05', 3, 9),
+    ('2026-03-06', 4, 10),
+    ('2026-03-07', 5, 11),
+    ('2026-03-08', 6, 12),
+    ('2026-03-09', 7, 13),
+    ('2026-03-10', 8, 14),
+    ('2026-03-11', 9, 15),
+    ('2026-03-12', 10, 16),
+    ('2026-03-13', 11, 17),
+    ('2026-03-14', 12, 18),
+    ('2026-03-15', 13, 19),
+    ('2026-03-16', 14, 20),
+    ('2026-03-17', 15, 21),
+    ('2026-03-18', 16, 22),
+    ('2026-03-19', 17, 23),
+    ('2026-03-20', 18, 24),
+    ('2026-03-21', 19, 25),
+    ('2026-03-22', 20, 26),
+    ('2026-03-23', 21, 27),
+    ('2026-03-24', 22, 28),
+    ('2026-03-25', 23, 29),
+    ('2026-03-26', 24, 30),
+    ('2026-03-27', 25, 31),
+    ('2026-03-28', 26, 32),
+    ('2026-03-29', 27, 33)
+  ) AS spine
+  JOIN known_by_day
+    ON known_by_day.known_day <= spine.until
+  GROUP BY
+    1
+), known_active AS (
+  SELECT
+    spine.period AS period,
+    SUM(by_tier.users) FILTER(WHERE by_tier.known_day <= spine.until) AS known_active
+  FROM VALUES(
+    'period Nullable(Date32), since Nullable(Int64), until Nullable(Int64)',
+    ('2026-03-02', 0, 6),
+    ('2026-03-03', 1, 7),
+    ('2026-03-04', 2, 8),
+    ('2026-03-05', 3, 9),
+    ('2026-03-06', 4, 10),
+    ('2026-03-07', 5, 11),
+    ('2026-03-08', 6, 12),
+    ('2026-03-09', 7, 13),
+    ('2026-03-10', 8, 14),
+    ('2026-03-11', 9, 15),
+    ('2026-03-12', 10, 16),
+    ('2026-03-13', 11, 17),
+    ('2026-03-14', 12, 18),
+    ('2026-03-15', 13, 19),
+    ('2026-03-16', 14, 20),
+    ('2026-03-17', 15, 21),
+    ('2026-03-18', 16, 22),
+    ('2026-03-19', 17, 23),
+    ('2026-03-20', 18, 24),
+    ('2026-03-21', 19, 25),
+    ('2026-03-22', 20, 26),
+    ('2026-03-23', 21, 27),
+    ('2026-03-24', 22, 28),
+    ('2026-03-25', 23, 29),
+    ('2026-03-26', 24, 30),
+    ('2026-03-27', 25, 31),
+    ('2026-03-28', 26, 32),
+    ('2026-03-29', 27, 33)
+  ) AS spine
+  JOIN by_tier
+    ON spine.period = by_tier.period
+  GROUP BY
+    1
+), every_size AS (
+  SELECT
+    period,
+    position,
+    users
+  FROM sizes
+  UNION ALL
+  SELECT
+    spine.period AS period,
+    5 AS position,
+    COALESCE(known_users.known_users, 0) - COALESCE(known_active.known_active, 0) AS users
+  FROM (
+    SELECT
+      addDays(toDate32('2026-03-02'), number) AS period
+    FROM numbers(28)
+  ) AS spine
+  LEFT JOIN known_users
+    ON spine.period = known_users.period
+  LEFT JOIN known_active
+    ON spine.period = known_active.period
 )
 SELECT
   period,
   tier,
   position,
   users,
-  CAST(users AS Nullable(Float64)) / nullIf(people, 0) AS share
+  CASE WHEN position <= 4 THEN CAST(users AS Nullable(Float64)) / nullIf(people, 0) END AS share
 FROM (
   SELECT
     spine.period AS period,
     spine_2.tier AS tier,
     spine_2.position AS position,
-    COALESCE(sizes.users, 0) AS users,
-    SUM(COALESCE(sizes.users, 0)) OVER (PARTITION BY spine.period) AS people
+    COALESCE(every_size.users, 0) AS users,
+    SUM(CASE WHEN spine_2.position <= 4 THEN COALESCE(every_size.users, 0) END) OVER (PARTITION BY spine.period) AS people
   FROM (
     SELECT
       addDays(toDate32('2026-03-02'), number) AS period
     FROM numbers(28)
   ) AS spine
-  CROSS JOIN VALUES('tier Nullable(String), position Nullable(Int64)', ('power', 1), ('core', 2), ('casual', 3), ('none', 4)) AS spine_2
-  LEFT JOIN sizes
-    ON spine.period = sizes.period AND spine_2.position = sizes.position
+  CROSS JOIN VALUES(
+    'tier Nullable(String), position Nullable(Int64)',
+    ('power', 1),
+    ('core', 2),
+    ('casual', 3),
+    ('none', 4),
+    ('inactive', 5)
+  ) AS spine_2
+  LEFT JOIN every_size
+    ON spine.period = every_size.period AND spine_2.position = every_size.position
 ) AS spine
 ORDER BY
   1,

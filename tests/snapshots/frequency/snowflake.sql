@@ -1,4 +1,4 @@
-/* metrics-api metric=watch_frequency fingerprint=764e6d3f27ae */
+/* metrics-api metric=watch_frequency fingerprint=5ea6274a24e9 */
 WITH active_days AS (
   SELECT
     user_id AS entity,
@@ -30,24 +30,57 @@ WITH active_days AS (
     2
 ), placed_days AS (
   SELECT
-    entity,
+    users.known_day,
+    active_days.entity,
     1 AS weight,
-    "DAY" AS opens,
-    "DAY" + 7 AS closes
+    active_days."DAY" AS opens,
+    active_days."DAY" + 7 AS closes
   FROM active_days
+  LEFT JOIN (
+    SELECT
+      id AS who,
+      CASE
+        WHEN DATEDIFF(
+          DAY,
+          DATE '2026-02-24',
+          CAST(CASE
+            WHEN signed_up_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
+            THEN signed_up_at + INTERVAL '1 HOUR'
+            ELSE signed_up_at + INTERVAL '2 HOUR'
+          END AS DATE)
+        ) > 0
+        THEN DATEDIFF(
+          DAY,
+          DATE '2026-02-24',
+          CAST(CASE
+            WHEN signed_up_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
+            THEN signed_up_at + INTERVAL '1 HOUR'
+            ELSE signed_up_at + INTERVAL '2 HOUR'
+          END AS DATE)
+        )
+        ELSE 0
+      END AS known_day
+    FROM users
+    WHERE
+      id <> '' AND signed_up_at < CAST('2026-03-29 22:00:00' AS TIMESTAMPNTZ)
+  ) AS users
+    ON active_days.entity = users.who
 ), changed AS (
   SELECT
+    known_day,
     entity,
     "AT",
     SUM(lift) AS lift
   FROM (
     SELECT
+      known_day,
       entity,
       opens AS "AT",
       weight AS lift
     FROM placed_days
     UNION ALL
     SELECT
+      known_day,
       entity,
       closes AS "AT",
       0 - weight AS lift
@@ -55,25 +88,30 @@ WITH active_days AS (
   ) AS found
   GROUP BY
     1,
-    2
+    2,
+    3
 ), reached AS (
   SELECT
+    known_day,
     "AT",
     lift,
-    SUM(lift) OVER (PARTITION BY entity ORDER BY "AT" ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS score_after
+    SUM(lift) OVER (PARTITION BY known_day, entity ORDER BY "AT" ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS score_after
   FROM changed
 ), changes AS (
   SELECT
+    known_day,
     "AT",
     score,
     change
   FROM (
     SELECT
+      known_day,
       "AT",
       CASE WHEN score >= 6 THEN 1 WHEN score >= 3 THEN 2 WHEN score >= 1 THEN 3 ELSE 4 END AS score,
       SUM(change) AS change
     FROM (
       SELECT
+        known_day,
         "AT",
         score_after AS score,
         1 AS change
@@ -82,6 +120,7 @@ WITH active_days AS (
         score_after > 0
       UNION ALL
       SELECT
+        known_day,
         "AT",
         score_after - lift AS score,
         -1 AS change
@@ -91,18 +130,21 @@ WITH active_days AS (
     ) AS found
     GROUP BY
       1,
-      2
+      2,
+      3
   ) AS found
   WHERE
     change <> 0
 ), by_tier AS (
   SELECT
     period,
+    known_day,
     score,
     users
   FROM (
     SELECT
       spine.period,
+      changes.known_day,
       changes.score,
       SUM(changes.change) AS users
     FROM (
@@ -143,7 +185,8 @@ WITH active_days AS (
       ON changes."AT" <= spine.number
     GROUP BY
       1,
-      2
+      2,
+      3
   ) AS spine
   WHERE
     users > 0
@@ -156,20 +199,155 @@ WITH active_days AS (
   GROUP BY
     1,
     2
+), known_by_day AS (
+  SELECT
+    CASE
+      WHEN DATEDIFF(
+        DAY,
+        DATE '2026-02-24',
+        CAST(CASE
+          WHEN signed_up_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
+          THEN signed_up_at + INTERVAL '1 HOUR'
+          ELSE signed_up_at + INTERVAL '2 HOUR'
+        END AS DATE)
+      ) > 0
+      THEN DATEDIFF(
+        DAY,
+        DATE '2026-02-24',
+        CAST(CASE
+          WHEN signed_up_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
+          THEN signed_up_at + INTERVAL '1 HOUR'
+          ELSE signed_up_at + INTERVAL '2 HOUR'
+        END AS DATE)
+      )
+      ELSE 0
+    END AS known_day,
+    COUNT(*) AS known_users
+  FROM users
+  WHERE
+    id <> '' AND signed_up_at < CAST('2026-03-29 22:00:00' AS TIMESTAMPNTZ)
+  GROUP BY
+    1
+), known_users AS (
+  SELECT
+    spine.period,
+    SUM(known_by_day.known_users) AS known_users
+  FROM (
+    SELECT
+      CAST(period AS DATE) AS period,
+      CAST(since AS BIGINT) AS since,
+      CAST(until AS BIGINT) AS until
+    FROM (VALUES
+      ('2026-03-02', 0, 6),
+      ('2026-03-03', 1, 7),
+      ('2026-03-04', 2, 8),
+      ('2026-03-05', 3, 9),
+      ('2026-03-06', 4, 10),
+      ('2026-03-07', 5, 11),
+      ('2026-03-08', 6, 12),
+      ('2026-03-09', 7, 13),
+      ('2026-03-10', 8, 14),
+      ('2026-03-11', 9, 15),
+      ('2026-03-12', 10, 16),
+      ('2026-03-13', 11, 17),
+      ('2026-03-14', 12, 18),
+      ('2026-03-15', 13, 19),
+      ('2026-03-16', 14, 20),
+      ('2026-03-17', 15, 21),
+      ('2026-03-18', 16, 22),
+      ('2026-03-19', 17, 23),
+      ('2026-03-20', 18, 24),
+      ('2026-03-21', 19, 25),
+      ('2026-03-22', 20, 26),
+      ('2026-03-23', 21, 27),
+      ('2026-03-24', 22, 28),
+      ('2026-03-25', 23, 29),
+      ('2026-03-26', 24, 30),
+      ('2026-03-27', 25, 31),
+      ('2026-03-28', 26, 32),
+      ('2026-03-29', 27, 33)) AS constants(period, since, until)
+  ) AS spine
+  JOIN known_by_day
+    ON known_by_day.known_day <= spine.until
+  GROUP BY
+    1
+), known_active AS (
+  SELECT
+    spine.period,
+    SUM(CASE WHEN by_tier.known_day <= spine.until THEN by_tier.users END) AS known_active
+  FROM (
+    SELECT
+      CAST(period AS DATE) AS period,
+      CAST(since AS BIGINT) AS since,
+      CAST(until AS BIGINT) AS until
+    FROM (VALUES
+      ('2026-03-02', 0, 6),
+      ('2026-03-03', 1, 7),
+      ('2026-03-04', 2, 8),
+      ('2026-03-05', 3, 9),
+      ('2026-03-06', 4, 10),
+      ('2026-03-07', 5, 11),
+      ('2026-03-08', 6, 12),
+      ('2026-03-09', 7, 13),
+      ('2026-03-10', 8, 14),
+      ('2026-03-11', 9, 15),
+      ('2026-03-12', 10, 16),
+      ('2026-03-13', 11, 17),
+      ('2026-03-14', 12, 18),
+      ('2026-03-15', 13, 19),
+      ('2026-03-16', 14, 20),
+      ('2026-03-17', 15, 21),
+      ('2026-03-18', 16, 22),
+      ('2026-03-19', 17, 23),
+      ('2026-03-20', 18, 24),
+      ('2026-03-21', 19, 25),
+      ('2026-03-22', 20, 26),
+      ('2026-03-23', 21, 27),
+      ('2026-03-24', 22, 28),
+      ('2026-03-25', 23, 29),
+      ('2026-03-26', 24, 30),
+      ('2026-03-27', 25, 31),
+      ('2026-03-28', 26, 32),
+      ('2026-03-29', 27, 33)) AS constants(period, since, until)
+  ) AS spine
+  JOIN by_tier
+    ON spine.period = by_tier.period
+  GROUP BY
+    1
+), every_size AS (
+  SELECT
+    period,
+    position,
+    users
+  FROM sizes
+  UNION ALL
+  SELECT
+    spine.period,
+    5 AS position,
+    COALESCE(known_users.known_users, 0) - COALESCE(known_active.known_active, 0) AS users
+  FROM (
+    SELECT
+      DATEADD(DAY, ROW_NUMBER() OVER (ORDER BY NULL) - 1, DATE '2026-03-02') AS period
+    FROM TABLE(GENERATOR(ROWCOUNT => 28))
+  ) AS spine
+  LEFT JOIN known_users
+    ON spine.period = known_users.period
+  LEFT JOIN known_active
+    ON spine.period = known_active.period
 )
 SELECT
   period,
   tier,
   position,
   users,
-  CAST(users AS DOUBLE) / NULLIF(people, 0) AS share
+  CASE WHEN position <= 4 THEN CAST(users AS DOUBLE) / NULLIF(people, 0) END AS share
 FROM (
   SELECT
     spine.period,
     spine_2.tier,
     spine_2.position,
-    COALESCE(sizes.users, 0) AS users,
-    SUM(COALESCE(sizes.users, 0)) OVER (PARTITION BY spine.period) AS people
+    COALESCE(every_size.users, 0) AS users,
+    SUM(CASE WHEN spine_2.position <= 4 THEN COALESCE(every_size.users, 0) END) OVER (PARTITION BY spine.period) AS people
   FROM (
     SELECT
       DATEADD(DAY, ROW_NUMBER() OVER (ORDER BY NULL) - 1, DATE '2026-03-02') AS period
@@ -183,10 +361,11 @@ FROM (
       ('power', 1),
       ('core', 2),
       ('casual', 3),
-      ('none', 4)) AS constants(tier, position)
+      ('none', 4),
+      ('inactive', 5)) AS constants(tier, position)
   ) AS spine_2
-  LEFT JOIN sizes
-    ON spine.period = sizes.period AND spine_2.position = sizes.position
+  LEFT JOIN every_size
+    ON spine.period = every_size.period AND spine_2.position = every_size.position
 ) AS spine
 ORDER BY
   period,

@@ -1,4 +1,4 @@
-/* metrics-api metric=watch_frequency fingerprint=764e6d3f27ae */
+/* metrics-api metric=watch_frequency fingerprint=5ea6274a24e9 */
 WITH active_days AS (
   SELECT
     user_id AS entity,
@@ -30,24 +30,57 @@ WITH active_days AS (
     2
 ), placed_days AS (
   SELECT
-    entity,
+    users.known_day,
+    active_days.entity,
     1 AS weight,
-    "day" AS opens,
-    "day" + 7 AS closes
+    active_days."day" AS opens,
+    active_days."day" + 7 AS closes
   FROM active_days
+  LEFT JOIN (
+    SELECT
+      id AS who,
+      CASE
+        WHEN DATE_DIFF(
+          'day',
+          DATE '2026-02-24',
+          CAST(CASE
+            WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
+            THEN signed_up_at + INTERVAL '1' HOUR
+            ELSE signed_up_at + INTERVAL '2' HOUR
+          END AS DATE)
+        ) > 0
+        THEN DATE_DIFF(
+          'day',
+          DATE '2026-02-24',
+          CAST(CASE
+            WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
+            THEN signed_up_at + INTERVAL '1' HOUR
+            ELSE signed_up_at + INTERVAL '2' HOUR
+          END AS DATE)
+        )
+        ELSE 0
+      END AS known_day
+    FROM users
+    WHERE
+      id <> '' AND signed_up_at < TIMESTAMP '2026-03-29 22:00:00'
+  ) AS users
+    ON active_days.entity = users.who
 ), changed AS (
   SELECT
+    known_day,
     entity,
     "at",
     SUM(lift) AS lift
   FROM (
     SELECT
+      known_day,
       entity,
       opens AS "at",
       weight AS lift
     FROM placed_days
     UNION ALL
     SELECT
+      known_day,
       entity,
       closes AS "at",
       0 - weight AS lift
@@ -55,25 +88,30 @@ WITH active_days AS (
   ) AS found
   GROUP BY
     1,
-    2
+    2,
+    3
 ), reached AS (
   SELECT
+    known_day,
     "at",
     lift,
-    SUM(lift) OVER (PARTITION BY entity ORDER BY "at" ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS score_after
+    SUM(lift) OVER (PARTITION BY known_day, entity ORDER BY "at" ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS score_after
   FROM changed
 ), changes AS (
   SELECT
+    known_day,
     "at",
     score,
     change
   FROM (
     SELECT
+      known_day,
       "at",
       CASE WHEN score >= 6 THEN 1 WHEN score >= 3 THEN 2 WHEN score >= 1 THEN 3 ELSE 4 END AS score,
       SUM(change) AS change
     FROM (
       SELECT
+        known_day,
         "at",
         score_after AS score,
         1 AS change
@@ -82,6 +120,7 @@ WITH active_days AS (
         score_after > 0
       UNION ALL
       SELECT
+        known_day,
         "at",
         score_after - lift AS score,
         -1 AS change
@@ -91,18 +130,21 @@ WITH active_days AS (
     ) AS found
     GROUP BY
       1,
-      2
+      2,
+      3
   ) AS found
   WHERE
     change <> 0
 ), by_tier AS (
   SELECT
     period,
+    known_day,
     score,
     users
   FROM (
     SELECT
       spine.period,
+      changes.known_day,
       changes.score,
       SUM(changes.change) AS users
     FROM (VALUES
@@ -138,7 +180,8 @@ WITH active_days AS (
       ON changes."at" <= spine.number
     GROUP BY
       1,
-      2
+      2,
+      3
   ) AS spine
   WHERE
     users > 0
@@ -151,28 +194,148 @@ WITH active_days AS (
   GROUP BY
     1,
     2
+), known_by_day AS (
+  SELECT
+    CASE
+      WHEN DATE_DIFF(
+        'day',
+        DATE '2026-02-24',
+        CAST(CASE
+          WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
+          THEN signed_up_at + INTERVAL '1' HOUR
+          ELSE signed_up_at + INTERVAL '2' HOUR
+        END AS DATE)
+      ) > 0
+      THEN DATE_DIFF(
+        'day',
+        DATE '2026-02-24',
+        CAST(CASE
+          WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
+          THEN signed_up_at + INTERVAL '1' HOUR
+          ELSE signed_up_at + INTERVAL '2' HOUR
+        END AS DATE)
+      )
+      ELSE 0
+    END AS known_day,
+    COUNT(*) AS known_users
+  FROM users
+  WHERE
+    id <> '' AND signed_up_at < TIMESTAMP '2026-03-29 22:00:00'
+  GROUP BY
+    1
+), known_users AS (
+  SELECT
+    spine.period,
+    SUM(known_by_day.known_users) AS known_users
+  FROM (VALUES
+    (DATE '2026-03-02', 0, 6),
+    (DATE '2026-03-03', 1, 7),
+    (DATE '2026-03-04', 2, 8),
+    (DATE '2026-03-05', 3, 9),
+    (DATE '2026-03-06', 4, 10),
+    (DATE '2026-03-07', 5, 11),
+    (DATE '2026-03-08', 6, 12),
+    (DATE '2026-03-09', 7, 13),
+    (DATE '2026-03-10', 8, 14),
+    (DATE '2026-03-11', 9, 15),
+    (DATE '2026-03-12', 10, 16),
+    (DATE '2026-03-13', 11, 17),
+    (DATE '2026-03-14', 12, 18),
+    (DATE '2026-03-15', 13, 19),
+    (DATE '2026-03-16', 14, 20),
+    (DATE '2026-03-17', 15, 21),
+    (DATE '2026-03-18', 16, 22),
+    (DATE '2026-03-19', 17, 23),
+    (DATE '2026-03-20', 18, 24),
+    (DATE '2026-03-21', 19, 25),
+    (DATE '2026-03-22', 20, 26),
+    (DATE '2026-03-23', 21, 27),
+    (DATE '2026-03-24', 22, 28),
+    (DATE '2026-03-25', 23, 29),
+    (DATE '2026-03-26', 24, 30),
+    (DATE '2026-03-27', 25, 31),
+    (DATE '2026-03-28', 26, 32),
+    (DATE '2026-03-29', 27, 33)) AS spine(period, since, until)
+  JOIN known_by_day
+    ON known_by_day.known_day <= spine.until
+  GROUP BY
+    1
+), known_active AS (
+  SELECT
+    spine.period,
+    SUM(by_tier.users) FILTER(WHERE by_tier.known_day <= spine.until) AS known_active
+  FROM (VALUES
+    (DATE '2026-03-02', 0, 6),
+    (DATE '2026-03-03', 1, 7),
+    (DATE '2026-03-04', 2, 8),
+    (DATE '2026-03-05', 3, 9),
+    (DATE '2026-03-06', 4, 10),
+    (DATE '2026-03-07', 5, 11),
+    (DATE '2026-03-08', 6, 12),
+    (DATE '2026-03-09', 7, 13),
+    (DATE '2026-03-10', 8, 14),
+    (DATE '2026-03-11', 9, 15),
+    (DATE '2026-03-12', 10, 16),
+    (DATE '2026-03-13', 11, 17),
+    (DATE '2026-03-14', 12, 18),
+    (DATE '2026-03-15', 13, 19),
+    (DATE '2026-03-16', 14, 20),
+    (DATE '2026-03-17', 15, 21),
+    (DATE '2026-03-18', 16, 22),
+    (DATE '2026-03-19', 17, 23),
+    (DATE '2026-03-20', 18, 24),
+    (DATE '2026-03-21', 19, 25),
+    (DATE '2026-03-22', 20, 26),
+    (DATE '2026-03-23', 21, 27),
+    (DATE '2026-03-24', 22, 28),
+    (DATE '2026-03-25', 23, 29),
+    (DATE '2026-03-26', 24, 30),
+    (DATE '2026-03-27', 25, 31),
+    (DATE '2026-03-28', 26, 32),
+    (DATE '2026-03-29', 27, 33)) AS spine(period, since, until)
+  JOIN by_tier
+    ON spine.period = by_tier.period
+  GROUP BY
+    1
+), every_size AS (
+  SELECT
+    period,
+    position,
+    users
+  FROM sizes
+  UNION ALL
+  SELECT
+    spine.period,
+    5 AS position,
+    COALESCE(known_users.known_users, 0) - COALESCE(known_active.known_active, 0) AS users
+  FROM UNNEST(SEQUENCE(DATE '2026-03-02', DATE '2026-03-29', INTERVAL '1' DAY)) AS spine(period)
+  LEFT JOIN known_users
+    ON spine.period = known_users.period
+  LEFT JOIN known_active
+    ON spine.period = known_active.period
 )
 SELECT
   period,
   tier,
   position,
   users,
-  CAST(users AS DOUBLE) / NULLIF(people, 0) AS share
+  CASE WHEN position <= 4 THEN CAST(users AS DOUBLE) / NULLIF(people, 0) END AS share
 FROM (
   SELECT
     spine.period,
     spine_2.tier,
     spine_2.position,
-    COALESCE(sizes.users, 0) AS users,
-    SUM(COALESCE(sizes.users, 0)) OVER (PARTITION BY spine.period) AS people
+    COALESCE(every_size.users, 0) AS users,
+    SUM(CASE WHEN spine_2.position <= 4 THEN COALESCE(every_size.users, 0) END) OVER (PARTITION BY spine.period) AS people
   FROM UNNEST(SEQUENCE(DATE '2026-03-02', DATE '2026-03-29', INTERVAL '1' DAY)) AS spine(period)
   CROSS JOIN (VALUES
     ('power', 1),
     ('core', 2),
     ('casual', 3),
-    ('none', 4)) AS spine_2(tier, position)
-  LEFT JOIN sizes
-    ON spine.period = sizes.period AND spine_2.position = sizes.position
+    ('none', 4),
+    ('inactive', 5)) AS spine_2(tier, position)
+  LEFT JOIN every_size
+    ON spine.period = every_size.period AND spine_2.position = every_size.position
 ) AS spine
 ORDER BY
   period,
