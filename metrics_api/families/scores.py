@@ -158,8 +158,8 @@ def scored(query: BoundQuery, score: Score, first: date, last: date, *, by_day: 
 
 
 def first_days(query: BoundQuery, score: Score, first: date, last: date) -> Plan:
-    """(entity, first_seen): the local day of each person's first such event ever, by the question's filter; counted from
-    `first`, 0 where it is earlier."""
+    """(entity, first_seen): the local day of each person's first such event ever, by the question's filter: counted
+    from `first`, 0 where it is earlier."""
     until = query.clipped(query.calendar.span(first, last))
     began = min(one.history_start or LONG_AGO for one in score.selection.sources)
     projected = {"entity": Col(ENTITY), "at": Col(AT)}

@@ -113,7 +113,7 @@ QUESTIONS = (
         "occurred_at user_id minutes", since="2025-08-10 22:00:00",
     ),
     Question(
-        "depth_30_days_migration", "minutes_depth", {"start": "2025-11-30", "end": "2025-11-30", "parts": "migration"},
+        "depth_migration", "minutes_depth", {"start": "2025-11-30", "end": "2025-11-30", "parts": "migration"},
         ("period", "from", "to", "users"), VALUE, "occurred_at user_id minutes", since="2025-11-01 23:00:00",
     ),
     Question(
