@@ -133,7 +133,11 @@ def cells(values: Sequence[object]) -> list[str]:
 
 def percent_cells(values: Sequence[object]) -> list[str]:
     """A column of parts of a whole: 0.125 is `12.5%`."""
-    return [f"{100 * one:,.1f}%" if isinstance(one, float) and math.isfinite(one) else "-" for one in values]
+    return [
+        # Added to 0.0, a zero has no sign.
+        f"{round(100 * one, 1) + 0.0:,.1f}%" if isinstance(one, float) and math.isfinite(one) else "-"
+        for one in values
+    ]
 
 
 def digits(value: Decimal) -> str:

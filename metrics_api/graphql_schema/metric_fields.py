@@ -79,15 +79,16 @@ class MetricFields:
 
     def __init__(self) -> None:
         self.types = ObjectTypes()
-        self._shared: dict[Hashable, tuple[StrawberryAnnotation, list[StrawberryArgument]]] = {}
+        self._results: dict[str, StrawberryAnnotation] = {}
+        self._shared: dict[Hashable, list[StrawberryArgument]] = {}
 
     def field(self, metric: Metric, layout: Layout) -> MetricField:
-        key = (layout.result_type, layout.cohorts)
-        if key not in self._shared:
+        if layout.result_type not in self._results:
             type_of = _SHAPES.get(layout.shape, _LISTS).type_of
-            result = StrawberryAnnotation(type_of(layout, self.types) | None, namespace={})
-            self._shared[key] = (result, self._arguments(layout))
-        result, arguments = self._shared[key]
+            self._results[layout.result_type] = StrawberryAnnotation(type_of(layout, self.types) | None, namespace={})
+        if (key := (layout.base, layout.cohorts)) not in self._shared:
+            self._shared[key] = self._arguments(layout)
+        result, arguments = self._results[layout.result_type], self._shared[key]
         made = MetricField(
             python_name=f"metric_{metric.name}",
             graphql_name=camel(metric.name),
