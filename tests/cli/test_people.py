@@ -75,3 +75,16 @@ def test_wrong_words(options: tuple[str, ...], code: int, message: str, streamin
 def test_the_statement_of_a_page(streaming: Path, invoke: Invoke) -> None:
     result = invoke(streaming, "explain", "monthly_actives", "--members", "habit=often", "--first", "7", "--no-plan")
     assert "LIMIT 8" in result.stdout
+
+
+def test_the_people_of_a_tier(streaming: Path, invoke: Invoke) -> None:
+    asked = ("query", "watch_frequency", *MARCH, "--grain", "week")
+    parts = ("--part", "overall", "--format", "json")
+    tiers = {one["tier"]: one["users"] for one in json.loads(invoke(streaming, *asked, *parts).stdout)["rows"]}
+    people = invoke(streaming, *asked, "--members", "tier=core", "--first", "1000", "--format", "json")
+    assert len(json.loads(people.stdout)["rows"]) == tiers["core"] > 0
+    migration = lines(invoke(streaming, *asked, "--part", "migration").stdout)
+    assert migration[1].split() == ["period", "from", "to", "users"]
+    rows = lines(invoke(streaming, *asked).stdout)
+    place = rows[1].split().index("share")
+    assert rows[3].split()[place].endswith("%")

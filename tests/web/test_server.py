@@ -21,6 +21,9 @@ from graphql_schema.asking import NOW, streaming_folder
 from metrics_api import create_app
 from metrics_api.definitions.yaml12 import read_yaml
 from metrics_api.families import families
+from metrics_api.graphql_schema.layout import Cell, Layout, Table, camel
+from metrics_api.graphql_schema.layouts import layout_of
+from metrics_api.graphql_schema.names import public_metrics
 from metrics_api.serving.project import load_project
 
 
@@ -61,6 +64,41 @@ def test_a_server_answers_many_at_once(server: str) -> None:
         metrics = response.json()["data"]["metrics"]
         assert [row["value"] for row in metrics["videosWatched"]["rows"]] == expected
         assert metrics["activation"]["steps"][0]["rate"] == 1.0
+
+
+def test_every_type_of_metric_is_answered_by_a_server(server: str) -> None:
+    """Each family of the example project: all its parts, with all columns but breakdowns, and the people behind it."""
+    project = load_project(streaming_folder(), clock=lambda: NOW)
+    model = project.model
+    project.close()
+    assert {one.type for one in model.metrics.values()} == {
+        name for name, family in families().items() if not getattr(family, "hidden", False)
+    }
+    with httpx.Client(base_url=server, timeout=60) as client:
+        for metric in public_metrics(model):
+            layout = layout_of(metric, model)
+            body = f"{camel(metric.name)}(time: {{last: {{n: 14, unit: DAY}}}}) {{ {every_part(layout)} }}"
+            answer = client.post("/graphql", json={"query": f"{{ metrics {{ {body} }} }}"}).json()
+            assert "errors" not in answer, (metric.name, answer)
+            found = answer["data"]["metrics"][camel(metric.name)]
+            assert all(found["columns"].values()), metric.name
+            if layout.people is not None:
+                assert found["members"]["totalCount"] >= len(found["members"]["nodes"]) > 0, metric.name
+
+
+def every_part(layout: Layout) -> str:
+    """A selection of all lists and their plain columns."""
+    fields = [f"columns {{ {names(layout.main)} }}"]
+    shown = layout.tables[1:] if layout.shape == "retention" else layout.tables
+    fields += [f"{camel(one.part)} {{ {names(one)} }}" for one in shown]
+    if layout.people is not None:
+        fields.append("members(first: 3) { nodes { id attributes { plan } } totalCount }")
+    return " ".join(fields)
+
+
+def names(table: Table) -> str:
+    plain = [one for one in table.row if isinstance(one, Cell) and not one.is_breakdown and not one.is_compared]
+    return " ".join(one.name for one in plain)
 
 
 def test_a_server_refuses_what_is_too_large(server: str) -> None:
