@@ -6,9 +6,9 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from metrics_api.engines import Engine, engine, wrong_warehouse
 from metrics_api.errors import Code, DefinitionError, MetricsError, Problem, QueryError, WarehouseError, did_you_mean
 from metrics_api.families import families
 from metrics_api.plan.explain import story
-from metrics_api.query.bind import BoundQuery, bind
+from metrics_api.query.bind import MEMBERS, BoundQuery, bind
 from metrics_api.query.limits import Limits
 from metrics_api.query.metric_query import MetricQuery
 from metrics_api.results import Answer, Info, split, usual_order, with_completeness
@@ -124,6 +124,23 @@ class Project:
         except OverflowError as error:
             raise WarehouseError(f"{bound.metric.name}: {error}") from None
         return self._shaped(bound, statement, parts, begun)
+
+    def members(self, metric: str, **words: Any) -> Iterator[pa.Table]:
+        """The people behind a metric's number or in a cohort, a page at a time in order of their ids (`id`).
+
+        All pages tell the same moment, and a page costs a page, however many people there are. `members` chooses them
+        (`{"tier": "power"}`), `first` is the size of a page, `attributes` are told of them; for the other keywords see
+        `metrics_api.serving.asking.ask`. Raises as `query` does.
+        """
+        query = ask(metric, **{"members": {}, "first": self.limits.most_members, **words})
+        more = True
+        while more:
+            answer = self.answer(query)
+            page = answer.parts[MEMBERS]
+            yield page
+            if more := answer.info.truncated:
+                after = replace(query.members, after=page["id"][-1].as_py())
+                query = replace(query, members=after, as_of=answer.info.as_of)
 
     def answers(self, queries: Sequence[MetricQuery]) -> list[Answer | MetricsError]:
         """The answer of each question, or why there is none; equal to what `answer` says of each.
