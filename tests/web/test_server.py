@@ -22,7 +22,7 @@ from metrics_api import create_app
 from metrics_api.definitions.yaml12 import read_yaml
 from metrics_api.families import families
 from metrics_api.graphql_schema.layout import Cell, Layout, Table, camel
-from metrics_api.graphql_schema.layouts import layout_of
+from metrics_api.graphql_schema.layouts import layout_of, public_cohorts
 from metrics_api.graphql_schema.names import public_metrics
 from metrics_api.serving.project import load_project
 
@@ -83,7 +83,15 @@ def test_every_type_of_metric_is_answered_by_a_server(server: str) -> None:
             found = answer["data"]["metrics"][camel(metric.name)]
             assert all(found["columns"].values()), metric.name
             if layout.people is not None:
-                assert found["members"]["totalCount"] >= len(found["members"]["nodes"]) > 0, metric.name
+                assert len(found["members"]["nodes"]) == min(3, found["members"]["totalCount"]), metric.name
+        for cohort in public_cohorts(model):
+            field = "cohort" if cohort.entity == "user" else f"{cohort.entity}Cohort"
+            body = "name size rows { period size complete } members(first: 3) { nodes { id } totalCount }"
+            answer = client.post("/graphql", json={"query": f"{{ {field}(name: {cohort.name.upper()}) {{ {body} }} }}"})
+            assert "errors" not in answer.json(), (cohort.name, answer.json())
+            found = answer.json()["data"][field]
+            assert (found["name"], found["rows"][-1]["size"]) == (cohort.name, found["size"])
+            assert found["members"]["totalCount"] == found["size"] >= len(found["members"]["nodes"])
 
 
 def every_part(layout: Layout) -> str:
