@@ -88,3 +88,31 @@ def test_the_people_of_a_tier(streaming: Path, invoke: Invoke) -> None:
     rows = lines(invoke(streaming, *asked).stdout)
     place = rows[1].split().index("share")
     assert rows[3].split()[place].endswith("%")
+
+
+def test_a_cohort_is_asked_as_a_metric_is(streaming: Path, invoke: Invoke) -> None:
+    weeks = (*MARCH, "--grain", "week", "--format", "json")
+    sizes = json.loads(invoke(streaming, "query", "engaged_users", *weeks).stdout)["rows"]
+    people = json.loads(
+        invoke(streaming, "query", "engaged_users", *weeks, "--part", "members", "--first", "1000").stdout
+    )["rows"]
+    assert [one["period"] for one in sizes] == ["2026-03-02", "2026-03-09", "2026-03-16", "2026-03-23"]
+    assert len(people) == sizes[-1]["size"] > 0
+    said = lines(invoke(streaming, "query", "engaged_users", *MARCH, "--grain", "week").stdout)
+    assert said[0] == "Engaged users, 2026-03-02 to 2026-03-29"
+    explained = invoke(streaming, "explain", "engaged_users", *MARCH, "--no-plan")
+    assert "metric=engaged_users" in explained.stdout
+
+
+def test_a_metric_of_cohorts(streaming: Path, invoke: Invoke) -> None:
+    asked = ("query", "searches", *MARCH, "--overall", "--measures", "users", "--format", "json")
+    alone = json.loads(invoke(streaming, *asked, "--cohort", "engaged_users").stdout)["rows"]
+    several = json.loads(invoke(streaming, *asked, "--by-cohort", "engaged_users,dormant_users").stdout)["rows"]
+    by_name = {one["cohort"]: one["users"] for one in several}
+    assert set(by_name) >= {"(none)", "engaged_users"}
+    assert alone == [{"users": by_name["engaged_users"]}]
+    wrong = invoke(streaming, *asked, "--cohort", "engaged_user")
+    assert (wrong.exit_code, wrong.stderr) == (
+        1,
+        "searches: there is no cohort `engaged_user`\n    Did you mean `engaged_users`?\n",
+    )
