@@ -212,8 +212,8 @@ class MetricCondition(_Condition):
 
     metric: MetricName
     """A metric that tells its people."""
-    grain: Literal["day", "week", "month", "quarter", "year"] = "day"
-    """The bucket looked at: the last one over by the as-of day, where the metric tells people by bucket."""
+    grain: Literal["day", "week", "month", "quarter", "year"] | None = None
+    """The bucket looked at, where the metric tells people by bucket: the last one over by the as-of day."""
 
 
 class CohortCondition(_Condition):

@@ -6,7 +6,7 @@ property of theirs) lie in a window that ends with the day. How they are found i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -25,7 +25,7 @@ from metrics_api.definitions.cohorts import (
 from metrics_api.errors import Code, did_you_mean
 from metrics_api.families import families
 from metrics_api.periods import DAY, Duration, Grain
-from metrics_api.plan.expr import Call, Col, Expr, negated
+from metrics_api.plan.expr import Call, Col, Expr, Type, negated
 from metrics_api.query.choices import read_choices, wrong_choice
 from metrics_api.query.filters import fitting
 from metrics_api.semantic.expressions import ConditionError
@@ -432,7 +432,7 @@ class _Resolving:
             self.scope.problem(told, *path, "metric")
             return None
         choices = family.members.choices(metric)
-        written_choices = dict(written.model_extra or {})
+        written_choices = _spelled(dict(written.model_extra or {}), choices)
         for name, value in written_choices.items():
             if name == PERIOD or name not in choices:
                 offered = [one for one in choices if one != PERIOD]
@@ -443,11 +443,18 @@ class _Resolving:
         if not written_choices and set(choices) - {PERIOD}:
             offered_words = " or ".join(f"`{name}: ...`" for name in choices if name != PERIOD)
             self.scope.problem(f"does not say which people of `{metric.name}`", *path, fix=f"Write {offered_words}.")
-        if "grain" in written.model_fields_set and PERIOD not in choices:
+        dated = [name for name, one in choices.items() if one is Type.DATE]
+        for name in dated:
+            if name != PERIOD and name not in written_choices:
+                fix = f"Write `{name}: 2026-01-05`, the first day of a bucket."
+                self.scope.problem(
+                    f"does not say by which `{name}` the people of `{metric.name}` are meant", *path, fix=fix
+                )
+        if written.grain is not None and not dated:
             told = f"`{metric.name}` does not tell its people by bucket"
             self.scope.problem(told, *path, "grain", fix="Leave `grain` out.")
         of, _ = read_choices(tuple(written_choices.items()), choices, metric.name)
-        return Chosen(metric, of, Grain(written.grain))
+        return Chosen(metric, of, Grain(written.grain) if written.grain else family.grain(metric))
 
     def cohort(self, written: CohortCondition, *path: str | int) -> Tree | None:
         found = self.scope.cohort(written.cohort)
@@ -459,6 +466,16 @@ class _Resolving:
             return None
         spec: Cohort = found.spec
         return spec.tree
+
+
+def _spelled(written: dict[str, Any], choices: Mapping[str, tuple[str, ...] | Type]) -> dict[str, Any]:
+    """The choices as the family offers them: `dropped_at: paid` is the step `paid` in the state `dropped`."""
+    states = choices.get("state", ())
+    for name in [name for name in written if name.endswith("_at") and name not in choices]:
+        state = name.removesuffix("_at")
+        if "step" in choices and isinstance(states, tuple) and state in states:
+            written |= {"step": written.pop(name), "state": state}
+    return written
 
 
 def _did(selection: Selection, window: Window) -> Test:

@@ -432,18 +432,23 @@ def chosen(query: BoundQuery, one: Chosen) -> Plan:
 def question_of(query: BoundQuery, one: Chosen) -> BoundQuery:
     """The question for the people behind a metric.
 
-    Where they are told by bucket it is the last one over by the day; where a range chooses (the entries of a funnel)
-    it is all of history.
+    Where they are told by bucket it is the last one over by the day, or the one that is chosen; where a range chooses
+    (the entries of a funnel) it is all of history.
     """
     family = families()[one.metric.type]
     assert family.members is not None
     asked = replace(query, metric=one.metric)
-    if PERIOD not in family.members.choices(one.metric):
+    calendar, choices = query.calendar, family.members.choices(one.metric)
+    dated = next((value for name, value in one.of if choices[name] is Type.DATE), None)
+    if isinstance(dated, date):
+        first = calendar.floor(dated, one.grain)
+        last = calendar.next(first, one.grain) - DAY
+        return replace(asked, first=first, last=last, grain=one.grain, members=Page(of=one.of))
+    if PERIOD not in choices:
         starts = [source.history_start for source in one.metric.sources]
         known = [start for start in starts if start is not None]
         first = query.calendar.local_date(min(known)) if known and len(known) == len(starts) else EARLIEST
         return replace(asked, first=min(first, query.last), members=Page(of=one.of))
-    calendar = query.calendar
     first = calendar.floor(query.last, one.grain)
     if calendar.next(first, one.grain) - DAY > query.last:
         first = calendar.floor(first - DAY, one.grain)
