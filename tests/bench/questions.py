@@ -35,6 +35,8 @@ class Question:
 
 
 FUNNEL = ("position", "converted", "mature", "seconds_from_entry_average", "seconds_from_entry_median")
+CELLS = ("start", "period_index", "size", "users")
+RETURNS = "event IN ('sign_up', 'watched', 'shared')"
 QUESTIONS = (
     Question("total_by_day", "app_opens", SEASON, ("period", "value"), "event = 'opened_app'", "occurred_at"),
     Question(
@@ -119,6 +121,18 @@ QUESTIONS = (
     Question(
         "share_rate_by_week", "share_rate", {**SEASON, "grain": "week", "measures": "value,numerator,denominator"},
         ("period", "value", "numerator", "denominator"), VALUE, "occurred_at user_id minutes",
+    ),
+    Question(
+        "weekly_retention", "weekly_retention", {**SEASON, "measures": ""}, CELLS, RETURNS,
+        "occurred_at user_id minutes", since="2025-08-31 22:00:00",
+    ),
+    Question(
+        "first_month_by_day", "first_month_by_day", {**SEASON, "measures": ""}, CELLS, RETURNS,
+        "occurred_at user_id minutes",
+    ),
+    Question(
+        "watching_again", "watching_again", {**SEASON, "measures": ""}, CELLS, VALUE,
+        "occurred_at user_id minutes", since="2025-08-31 22:00:00",
     ),
     Question(
         "activation_once_per_user", "activation", SEASON, FUNNEL,

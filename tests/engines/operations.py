@@ -17,7 +17,7 @@ from operator import or_
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from metrics_api.plan.expr import Agg, Case, Col, Expr, Lit, Over, Type, Value, call, instant, integer, text
+from metrics_api.plan.expr import Agg, Case, Col, Expr, Lit, Over, Type, Value, call, instant, integer, text, whole
 from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Plan, Project, Sort, Spine, Union, keep
 from metrics_api.sql.dialect import Dialect
 from metrics_api.sql.lower import lower
@@ -365,6 +365,22 @@ of_each_row(
     [(1,), (2,), (10**6,)],
     call("divide", A, integer(3)),
     lambda a: a / 3,
+)
+of_each_row(
+    "how often a number goes whole into another",
+    "divide",
+    [("a", Type.INTEGER)],
+    [(0,), (6,), (7,), (13,), (14,), (10**9,), (None,)],
+    whole(A, 7),
+    null_if_any(lambda a: a // 7),
+)
+of_each_row(
+    "how often a day goes whole into seconds with their fraction",
+    "divide",
+    [("a", Type.NUMBER)],
+    [(0.0,), (86399.999999,), (86400.0,), (86400.000001,), (2591999.999999,), (31_536_000.0 * 50 - 1e-6,)],
+    whole(A, 86_400),
+    lambda a: int(a // 86_400),
 )
 of_each_row(
     "mod of large integers",
