@@ -96,7 +96,7 @@ DOUBLED = frozenset(
 KEPT = frozenset(
     (
         "period", "start", "step", "position", "tier", "from", "to", "period_index", "cohorts", "active_days", "score",
-        "at_least", "degenerate", "complete", "provisional", "rate", "step_rate", "mature_rate", "share", "tenured",
+        "at_least", "degenerate", "from_seconds", "to_seconds", "complete", "provisional", "rate", "step_rate", "mature_rate", "share", "tenured",
     )
 )  # fmt: skip
 PERCENTILE = re.compile(r".+_p[0-9]+")
