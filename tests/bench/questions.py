@@ -142,6 +142,21 @@ QUESTIONS = (
         "browse_to_watch_repeated", "browse_to_watch", SEASON, FUNNEL,
         "event IN ('opened_app', 'searched', 'watched')", "occurred_at user_id minutes",
     ),
+    Question(
+        "browse_to_watch_by_week", "browse_to_watch", {**SEASON, "grain": "week", "parts": "trend"},
+        ("period", "entered", "converted", "pending", "mature_entered"),
+        "event IN ('opened_app', 'searched', 'watched')", "occurred_at user_id minutes",
+    ),
+    Question(
+        "visits_that_watch_totals", "visits_that_watch", SEASON, FUNNEL,
+        "event IN ('opened_app', 'watched')", "occurred_at user_id minutes",
+    ),
+    Question(
+        "first_discovery_with_options", "first_discovery", SEASON,
+        ("position", "converted", "mature_entered", "seconds_from_entry_average", "seconds_from_entry_median"),
+        "event IN ('searched', 'added_to_list', 'watched', 'shared', 'clicked_profile_picture')",
+        "occurred_at user_id minutes",
+    ),
 )  # fmt: skip
 
 
