@@ -25,6 +25,14 @@ from metrics_api.plan.nodes import (
 )
 from metrics_api.plan.walk import children
 
+_NEAREST = {
+    "ge": "latest {} up to {}",
+    "gt": "latest {} before {}",
+    "le": "earliest {} from {} on",
+    "lt": "earliest {} after {}",
+}
+"""What an asof join looks for."""
+
 
 def story(plan: Plan) -> str:
     """The plan, outermost first; a named step is told once."""
@@ -65,7 +73,7 @@ def _line(plan: Plan) -> str:
             return f"{per}: {_columns(aggregates) or 'one row'}"
         case Join(kind=kind, on=on, asof=asof):
             pairs = [here if here == there else f"{here} = {there}" for here, there in on]
-            nearest = [f"the latest {asof[2]} before {asof[0]}"] if asof else []
+            nearest = [f"the {_NEAREST[asof[1]].format(asof[2], asof[0])}"] if asof else []
             return f"{kind} join on {', '.join(pairs + nearest) or 'everything'}"
         case Union(inputs):
             return f"all rows of {len(inputs)}"

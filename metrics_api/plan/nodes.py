@@ -76,7 +76,9 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Rows side by side. `on` pairs columns; `asof` adds (left, `>=` or `>`, right): the latest such right row.
+    """Rows side by side. `on` pairs columns; `asof` adds (left, comparison, right): the nearest such right row.
+
+    That is the latest one for `>=` and `>`, the earliest for `<=` and `<`; `asof_left` keeps rows that have none.
 
     Columns of both sides keep their names, which must differ, but for the pairs of `on` of equal name (kept once).
     `where` is a further condition of an inner join.
@@ -84,9 +86,9 @@ class Join:
 
     left: Plan
     right: Plan
-    kind: Literal["inner", "left", "cross", "asof"]
+    kind: Literal["inner", "left", "cross", "asof", "asof_left"]
     on: tuple[tuple[str, str], ...] = ()
-    asof: tuple[str, Literal["ge", "gt"], str] | None = None
+    asof: tuple[str, Literal["ge", "gt", "le", "lt"], str] | None = None
     where: Expr | None = None
 
 

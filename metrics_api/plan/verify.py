@@ -61,7 +61,7 @@ def _faults_of(node: Plan) -> Iterator[str]:
             if asof is not None:
                 yield from _unknown_names([asof[0]], output(left))
                 yield from _unknown_names([asof[2]], output(right))
-            if (kind == "asof") != (asof is not None):
+            if (kind in ("asof", "asof_left")) != (asof is not None):
                 yield f"a join of kind {kind} with asof {asof}"
             yield from _unknown([] if where is None else [where], shown)
         case Union(inputs):

@@ -226,7 +226,12 @@ class _Lowering:
         bindings = left.bindings | {k: v for k, v in right.bindings.items() if k not in shared}
         if plan.where is not None:
             conditions.append(self.expr(plan.where, bindings))
-        words = {"left": {"side": "LEFT"}, "cross": {"kind": "CROSS"}, "asof": {"method": "ASOF"}}.get(plan.kind, {})
+        words = {
+            "left": {"side": "LEFT"},
+            "cross": {"kind": "CROSS"},
+            "asof": {"method": "ASOF"},
+            "asof_left": {"method": "ASOF", "side": "LEFT"},
+        }.get(plan.kind, {})
         on = self.dialect.and_(*conditions) if conditions else None
         left.joins.append(exp.Join(this=right.source, on=on, **words))
         left.relations += right.relations

@@ -75,7 +75,13 @@ WORDS = {
         {"grain": "day", "parts": "average", "where": "country != 'DE'"},
         {"parts": "members,member_count", "members": {"period_index": 2, "state": "lost"}},
     ),
-    "funnel": (*OTHERS, {"measures": ""}, {"measures": "seconds_from_previous_p90"}),
+    "funnel": (
+        *OTHERS,
+        {"measures": ""},
+        {"measures": "seconds_from_previous_p90"},
+        {"parts": "trend,steps,histogram", "by": "country", "grain": "week"},
+        {"parts": "members", "members": {"state": "dropped"}},
+    ),
 }
 
 

@@ -67,5 +67,5 @@ class TakingJourney:
         expand_operators.expand_journey = self.original
 
     def expand(self, node: journey.Journey, abilities: Abilities) -> journey.Plan:
-        exact = sorted(journey.exact_for(node) - (set() if abilities.has_asof else {"asof"}))
+        exact = sorted(journey.exact_for(node) - (set() if abilities.has_asof else journey.BY_ASOF))
         return journey.STRATEGIES[exact[self.number % len(exact)]](node)

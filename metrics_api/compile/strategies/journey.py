@@ -8,6 +8,7 @@ attempt of a depth therefore has the least of each, and plain minima find it.
 - `hash`: the entry happens once for each entity (declared): hash joins, step by step.
 - `asof`: backward ASOF joins. Where the engine has them (DuckDB).
 - `carry`: one ordered pass for each step that carries the latest entry forward. Any engine.
+- `lookahead` (`journey_forward`): forward ASOF joins, for every entry by itself. Where the engine has them.
 - `forward` (`journey_forward`): each instant knows what comes next; exact for whatever a journey can be. Any engine.
 """
 
@@ -16,7 +17,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from metrics_api.compile.strategies import Abilities
-from metrics_api.compile.strategies.journey_forward import cut, forward, labelled, later, without_late_options
+from metrics_api.compile.strategies.journey_forward import (
+    cut,
+    forward,
+    labelled,
+    later,
+    lookahead,
+    without_late_options,
+)
 from metrics_api.plan.expr import (
     Agg,
     Call,
@@ -45,7 +53,7 @@ def expand_journey(node: Journey, abilities: Abilities) -> Plan:
 def best_of(node: Journey, abilities: Abilities) -> str:
     """The first of the strategies that is exact for this journey."""
     exact = exact_for(node)
-    return next(one for one in STRATEGIES if one in exact and (abilities.has_asof or one != "asof"))
+    return next(one for one in STRATEGIES if one in exact and (abilities.has_asof or one not in BY_ASOF))
 
 
 def exact_for(node: Journey) -> frozenset[str]:
@@ -55,6 +63,8 @@ def exact_for(node: Journey) -> frozenset[str]:
     by_time_alone = not (node.overlapping and node.tie)
     if is_stepwise(node) and has_one_entry and by_time_alone:
         found.add("hash")
+    if is_stepwise(node) and by_time_alone:
+        found.add("lookahead")
     if is_stepwise(node) and is_plain(node) and node.entered is None and node.take == "best" and node.per is None:
         found |= {"carry", "asof"} if by_time_alone else {"carry"}
     return frozenset(found)
@@ -328,5 +338,7 @@ def _numbered(node: Journey) -> Plan:
     return Aggregate(rows, keep("entity", "at", *tie, "step"), least)
 
 
-STRATEGIES = {"hash": hash_joins, "asof": asof, "carry": carry, "forward": forward}
+STRATEGIES = {"hash": hash_joins, "asof": asof, "carry": carry, "lookahead": lookahead, "forward": forward}
 """In order of preference, where several are exact."""
+BY_ASOF = frozenset(("asof", "lookahead"))
+"""Those that need ASOF joins."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
+from typing import Literal
 
 from metrics_api.plan.expr import (
     FALSE,
@@ -42,6 +43,51 @@ def forward(node: Journey) -> Plan:
     attempts = _in_any_order(node, ahead) if node.unordered else _step_by_step(node, ahead)
     attempts = labelled(node, _taken(node, cut(node, attempts)))
     return Project(attempts, keep(*output(node)))
+
+
+def lookahead(node: Journey) -> Plan:
+    """The same by ASOF joins: each attempt looks ahead for its next step. Exact where steps are found by time alone."""
+    by = keep("entity", *(f"{label}_1" for label in node.labels))
+    attempts = _begun(node, Project(_first_rows(node), (*by, ("at_1", Col("at")), ("spot_1", Col("at")))))
+    for k in _numbers(node)[1:]:
+        p = node.required_before(k)
+        seen = keep(*(f"{label}_{k}" for label in node.labels))
+        there = Named(f"events_{k}", Project(_rows_of(node, k), (*keep("entity"), (f"found_{k}", Col("at")), *seen)))
+        comparison: Literal["lt", "le"] = "lt" if node.overlapping else "le"
+        joined = Join(attempts, there, "asof_left", (("entity", "entity"),), (f"at_{p}", comparison, f"found_{k}"))
+        found = Col(f"found_{k}")
+        at = Case(((_is_reached(node, k, found), found),))
+        times = ((f"at_{k}", at), (f"spot_{k}", at))
+        attempts = Named(
+            f"reached_{node.steps[k - 1].name}", Project(joined, (*keep(*output(attempts)), *times, *seen))
+        )
+    for m, one in enumerate(node.exclusions, 1):
+        stops = Project(Filter(node.input, one.condition), (*keep("entity"), (f"stopped_{m}_{one.after}", Col("at"))))
+        there = Named(f"events_out_{m}", stops)
+        after, stopped = f"at_{one.after}", f"stopped_{m}_{one.after}"
+        attempts = Join(attempts, there, "asof_left", (("entity", "entity"),), (after, "lt", stopped))
+    attempts = labelled(node, _chosen(node, cut(node, without_late_options(node, attempts))))
+    return Project(attempts, keep(*output(node)))
+
+
+def _first_rows(node: Journey) -> Plan:
+    """entity, at, label_1: the entries, one for each instant unless every one of them counts."""
+    if node.take != "every":
+        return _rows_of(node, 1)
+    rows = node.entered if node.entered is not None else Filter(node.input, node.entry)
+    labels = tuple((f"{label}_1", call("coalesce", Col(label), text(NONE))) for label in node.labels)
+    return Project(rows, (*keep("entity", "at"), *labels))
+
+
+def _rows_of(node: Journey, k: int) -> Plan:
+    """entity, at, label_k: the rows of step k, with labels one for each instant."""
+    rows = node.entered if k == 1 and node.entered is not None else None
+    if rows is None:
+        rows = Filter(node.input, node.entry if k == 1 else node.steps[k - 1].condition)
+    if not node.labels and k > 1:
+        return Project(rows, keep("entity", "at"))
+    labels = tuple((f"{label}_{k}", call("coalesce", Agg("min", (Col(label),)), text(NONE))) for label in node.labels)
+    return Aggregate(rows, keep("entity", "at"), labels)
 
 
 def _group(node: Journey) -> tuple[str, ...]:
@@ -194,7 +240,11 @@ def _entries(node: Journey, ahead: Plan, columns: tuple[Named_, ...]) -> Plan:
     """The instants that begin an attempt, with `at_1`, `spot_1`, the bucket if any, and these columns."""
     entered = Filter(ahead, call("gt", Col("entries"), integer(0)))
     shown = (*keep(*_group(node)), ("at_1", Col("at")), ("spot_1", Col(_spot(node))), *columns)
-    entries: Plan = Project(entered, shown)
+    return _begun(node, Project(entered, shown))
+
+
+def _begun(node: Journey, entries: Plan) -> Plan:
+    """The entries that count, with their bucket if there are any."""
     if node.per is not None:
         entries = Project(entries, (*keep(*output(entries)), ("period", node.per)))
     if node.take == "first":
@@ -388,8 +438,13 @@ def _earliest(times: Sequence[Expr]) -> Expr:
 
 def _taken(node: Journey, attempts: Plan) -> Plan:
     """The best attempt of each entity; or, with `every`, one row for each row that entered."""
+    return _of_each_entry(node, attempts) if node.take == "every" else _chosen(node, attempts)
+
+
+def _chosen(node: Journey, attempts: Plan) -> Plan:
+    """The best attempt of each entity, unless all count."""
     if node.take == "every":
-        return _of_each_entry(node, attempts)
+        return attempts
     required = [k for k in _numbers(node) if not node.steps[k - 1].optional]
     depth = Case(tuple((is_reached(k), integer(k)) for k in reversed(required[1:])), integer(1))
     completed = Case(tuple((is_reached(k), Col(f"spot_{k}")) for k in reversed(required[1:])), Col("spot_1"))

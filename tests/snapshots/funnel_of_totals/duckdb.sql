@@ -1,12 +1,10 @@
 /* metrics-api metric=visits_that_watch fingerprint=2ef1b4912f74 */
-WITH instants AS (
+WITH entered AS (
   SELECT
     user_id AS entity,
-    occurred_at AS "at",
-    COUNT(*) FILTER(WHERE event = 'opened_app' AND occurred_at < TIMESTAMP '2026-03-29 22:00:00') AS entries,
-    MIN(occurred_at) FILTER(WHERE event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308) AS own_2,
-    COALESCE(MIN(country) FILTER(WHERE event = 'opened_app' AND occurred_at < TIMESTAMP '2026-03-29 22:00:00'), '(none)') AS by_country_1,
-    COALESCE(MIN(country) FILTER(WHERE event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308), '(none)') AS by_country_2
+    COALESCE(country, '(none)') AS by_country_1,
+    occurred_at AS at_1,
+    occurred_at AS spot_1
   FROM app_events
   WHERE
     occurred_at >= TIMESTAMP '2026-03-22 23:00:00'
@@ -15,96 +13,52 @@ WITH instants AS (
     AND occurred_on <= DATE '2026-03-30'
     AND NOT COALESCE(is_internal, FALSE)
     AND user_id <> ''
-    AND (
-      (
-        event = 'opened_app' AND occurred_at < TIMESTAMP '2026-03-29 22:00:00'
-      )
-      OR (
-        event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308
-      )
-    )
+    AND event = 'opened_app'
+    AND occurred_at < TIMESTAMP '2026-03-29 22:00:00'
+), events_2 AS (
+  SELECT
+    user_id AS entity,
+    occurred_at AS found_2,
+    COALESCE(MIN(country), '(none)') AS by_country_2
+  FROM app_events
+  WHERE
+    occurred_at >= TIMESTAMP '2026-03-22 23:00:00'
+    AND occurred_at < TIMESTAMP '2026-03-29 23:00:00'
+    AND occurred_on >= DATE '2026-03-21'
+    AND occurred_on <= DATE '2026-03-30'
+    AND NOT COALESCE(is_internal, FALSE)
+    AND user_id <> ''
+    AND event = 'watched'
+    AND minutes >= 1
+    AND minutes <= 1.7976931348623157E+308
   GROUP BY
     1,
     2
-), ahead AS (
-  SELECT
-    entity,
-    "at",
-    entries,
-    by_country_1,
-    by_country_2,
-    MIN(own_2) OVER (PARTITION BY entity ORDER BY "at" DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS next_2
-  FROM instants
-), entered AS (
-  SELECT
-    entity,
-    "at" AS at_1,
-    "at" AS spot_1,
-    by_country_1,
-    next_2
-  FROM ahead
-  WHERE
-    entries > 0
 ), reached_watched AS (
   SELECT
     entered.entity,
+    entered.by_country_1,
     entered.at_1,
     entered.spot_1,
-    entered.by_country_1,
-    CASE WHEN ahead."at" <= entered.at_1 + INTERVAL '1' HOUR THEN ahead."at" END AS at_2,
-    ahead."at" AS spot_2,
-    ahead.by_country_2
+    CASE WHEN events_2.found_2 <= entered.at_1 + INTERVAL '1' HOUR THEN events_2.found_2 END AS at_2,
+    CASE WHEN events_2.found_2 <= entered.at_1 + INTERVAL '1' HOUR THEN events_2.found_2 END AS spot_2,
+    events_2.by_country_2
   FROM entered
-  LEFT JOIN ahead
-    ON entered.entity = ahead.entity AND entered.next_2 = ahead."at"
-), attempted AS (
+  ASOF LEFT JOIN events_2
+    ON entered.entity = events_2.entity AND entered.at_1 <= events_2.found_2
+), attempts AS (
   SELECT
     entity,
     at_1,
-    spot_1,
-    by_country_1,
     at_2,
-    spot_2,
-    by_country_2
-  FROM reached_watched
-), attempts AS (
-  SELECT
-    app_events.entity,
-    attempted.at_1,
-    attempted.at_2,
     CASE
-      WHEN app_events.by_country_here <> '(none)'
-      THEN app_events.by_country_here
-      WHEN attempted.at_2 IS NOT NULL AND attempted.by_country_2 <> '(none)'
-      THEN attempted.by_country_2
+      WHEN by_country_1 <> '(none)'
+      THEN by_country_1
+      WHEN at_2 IS NOT NULL AND by_country_2 <> '(none)'
+      THEN by_country_2
       ELSE '(none)'
     END AS country
-  FROM (
-    SELECT
-      user_id AS entity,
-      occurred_at AS entry,
-      COALESCE(country, '(none)') AS by_country_here
-    FROM app_events
-    WHERE
-      occurred_at >= TIMESTAMP '2026-03-22 23:00:00'
-      AND occurred_at < TIMESTAMP '2026-03-29 23:00:00'
-      AND occurred_on >= DATE '2026-03-21'
-      AND occurred_on <= DATE '2026-03-30'
-      AND NOT COALESCE(is_internal, FALSE)
-      AND user_id <> ''
-      AND (
-        (
-          event = 'opened_app' AND occurred_at < TIMESTAMP '2026-03-29 22:00:00'
-        )
-        OR (
-          event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308
-        )
-      )
-      AND event = 'opened_app'
-      AND occurred_at < TIMESTAMP '2026-03-29 22:00:00'
-  ) AS app_events
-  JOIN attempted
-    ON app_events.entity = attempted.entity AND app_events.entry = attempted.spot_1
+  FROM reached_watched
 ), totals AS (
   SELECT
     country,
