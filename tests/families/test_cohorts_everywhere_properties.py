@@ -35,8 +35,6 @@ feature: {type: string, column: country}
 title: {type: string, column: country}
 is_internal: {type: boolean, column: flag}
 """
-THERE = (*NAMES, "sign_up", "anything")
-"""The events that every project of these tests has."""
 ENTITIES = """\
 user:
   attributes: {table: people, key: id, columns: {plan: string, birth_year: {type: integer, column: level}}}
@@ -53,7 +51,7 @@ def examples() -> tuple[str, str]:
     for written in metrics.values():
         definition = metric_types()[written["type"]].model_validate(written)
         for _, reference, name in references(definition):
-            if reference.kind in ("event", "moment") and name not in {*metrics, *THERE}:
+            if reference.kind in ("event", "moment") and name not in metrics:
                 named[name] = None
     events = {f"some_{name}": {"source": "events", "name": NAMES[n % len(NAMES)]} for n, name in enumerate(named)}
     text = json.dumps(metrics)

@@ -90,13 +90,14 @@ SUMMED = frozenset(("total", "users", "sum", "average_short", "long"))
 DOUBLED = frozenset(
     (
         "users", "size", "entered", "converted", "dropped", "excluded", "pending", "mature_entered", "mature_converted",
-        "numerator", "denominator",
+        "numerator", "denominator", "newer",
     )
 )  # fmt: skip
 KEPT = frozenset(
     (
         "period", "start", "step", "position", "tier", "from", "to", "period_index", "cohorts", "active_days", "score",
-        "at_least", "degenerate", "from_seconds", "to_seconds", "complete", "provisional", "rate", "step_rate", "mature_rate", "share", "tenured",
+        "at_least", "degenerate", "from_seconds", "to_seconds", "complete", "provisional", "rate", "step_rate",
+        "mature_rate", "share",
     )
 )  # fmt: skip
 PERCENTILE = re.compile(r".+_p[0-9]+")
