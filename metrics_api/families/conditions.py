@@ -59,6 +59,11 @@ class Window:
         """Whether it has a first day that depends on the as-of day."""
         return self.since is not None
 
+    @property
+    def is_of_days(self) -> bool:
+        """Whether it is equally long as of any day."""
+        return all(one.unit in ("day", "week") for one in (*(self.since or ()), *self.until))
+
 
 def _begin(lengths: Sequence[Duration], day: date) -> date:
     """The first day of the last of these lengths, each of which ends where the one before begins."""

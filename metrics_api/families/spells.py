@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import cached_property
+from itertools import pairwise
 from typing import TypeAlias
 
 from metrics_api.families.conditions import Chosen, Cohort, InOrder, Known, Leaf, Tally, Test, Window
@@ -251,6 +252,9 @@ class _Calendar:
 
     def changes(self, rows: Plan, numbers: Mapping[Window, tuple[Named_, ...]]) -> Iterator[Plan]:
         """The numbers of rows (`entity`, `day`) as changes: up where the day enters a window, down where it leaves."""
+        if self.is_even and all(one.is_of_days for one in numbers):
+            yield from self.even_changes(rows, numbers)
+            return
         columns: list[str] = ["held_day"]
         places: list[list[tuple[int, int]]] = []
         for k, window in enumerate(numbers):
@@ -279,6 +283,29 @@ class _Calendar:
                 leaving = Filter(entering, call("lt", Col(f"closes_{k}"), integer(after)))
                 down = tuple((name, call("neg", expr)) for name, expr in own)
                 yield Project(leaving, (*keep("entity"), ("at", Col(f"closes_{k}")), *down))
+
+    @cached_property
+    def is_even(self) -> bool:
+        """Whether the as-of days follow one another."""
+        return all(later - day == DAY for day, later in pairwise(self.days))
+
+    def even_changes(self, rows: Plan, numbers: Mapping[Window, tuple[Named_, ...]]) -> Iterator[Plan]:
+        """The same for windows of so many days each, which move on by one: without looking a day up."""
+        count = len(self.days)
+        rows = rows if isinstance(rows, Named) else Named("dated", rows)
+        for window, own in numbers.items():
+            first, last = self.bounds(window, self.days[0])
+            late = call("sub", Col("day"), integer(last))
+            opens = Case(((call("gt", late, integer(0)), late),), integer(0))
+            held: list[Expr] = [call("lt", Col("day"), integer(last + count))] if window.until else []
+            held += [call("ge", Col("day"), integer(first))] if window.moves else []
+            held += [any_of(call("ne", expr, integer(0)) for _, expr in own)] if len(numbers) > 1 else []
+            yield Project(Filter(rows, all_of(held)), (*keep("entity"), ("at", opens), *own))
+            if window.moves and count > 1:
+                leaving = [*held, call("lt", Col("day"), integer(first + count - 1))]
+                closes = call("sub", Col("day"), integer(first - 1))
+                down = tuple((name, call("neg", expr)) for name, expr in own)
+                yield Project(Filter(rows, all_of(leaving)), (*keep("entity"), ("at", closes), *down))
 
 
 def _place(firsts: Sequence[int], lasts: Sequence[int], day: int) -> tuple[int, int]:

@@ -135,6 +135,14 @@ QUESTIONS = (
         "occurred_at user_id minutes", since="2025-08-31 22:00:00",
     ),
     Question(
+        "engaged_by_day", "engaged_users", {"start": "2025-11-01", "end": "2025-11-30"}, ("period", "size"), VALUE,
+        "occurred_at user_id minutes", since="2025-10-25 22:00:00",
+    ),
+    Question(
+        "dormant_by_week", "dormant_users", {**SEASON, "grain": "week"}, ("period", "size"), VALUE,
+        "occurred_at user_id minutes", since="2020-01-01 00:00:00",
+    ),
+    Question(
         "activation_once_per_user", "activation", SEASON, FUNNEL,
         "event IN ('sign_up', 'added_to_list', 'watched', 'shared')", "occurred_at user_id minutes",
     ),
