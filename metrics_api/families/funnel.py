@@ -391,7 +391,7 @@ FAMILY = Family(
     plan=plan,
     check=check,
     tables=TABLES,
-    members=Members(conversions.choices, conversions.members),
+    members=Members(conversions.choices, conversions.members, fixed=("state",)),
     is_complete=conversions.is_complete,
     ranking=conversions.ranking,
     conventions=conventions,

@@ -384,7 +384,7 @@ FAMILY = Family(
     columns=columns,
     plan=plan,
     conventions=conventions,
-    members=Members(lambda metric: {"state": STATES, "period": Type.DATE}, members),
+    members=Members(lambda metric: {"state": STATES, "period": Type.DATE}, members, fixed=("state",)),
     is_complete=is_complete,
     ranking=ranking,
     check=check,

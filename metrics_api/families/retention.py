@@ -261,7 +261,7 @@ FAMILY = Family(
     conventions=conventions,
     usual_value=Type.NUMBER,
     tables=TABLES,
-    members=Members(choices, members),
+    members=Members(choices, members, fixed=("state",)),
     ranking=ranking,
     grain=lambda metric: metric.spec.grain,
     check=check,

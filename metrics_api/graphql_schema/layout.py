@@ -162,19 +162,34 @@ class Choice:
     name: str
     type: str
     words: tuple[str, ...] = ()
+    family: str = ""
+    """The family whose words they are, where all its metrics have the same."""
+
+    @property
+    def listed(self) -> str:
+        """The words as part of a type's name: the same for equal words.
+
+        >>> Choice("tier", "string", ("power", "core")).listed
+        'PowerCore'
+        >>> Choice("state", "string", ("new", "dormant"), "lifecycle").listed
+        ''
+        """
+        listed = "" if self.family else "".join(map(pascal, self.words))
+        if len(listed) <= LONGEST_LIST:
+            return listed
+        mark = sha256(" ".join(self.words).encode()).hexdigest()[:6]
+        return f"{pascal(self.words[0])}To{pascal(self.words[-1])}{mark.capitalize()}"
 
     @property
     def type_name(self) -> str:
-        """The type of the words, which is the same for equal words.
+        """The type of the words.
 
         >>> Choice("tier", "string", ("power", "core")).type_name
         'PowerCoreTier'
+        >>> Choice("state", "string", ("new", "dormant"), "lifecycle").type_name
+        'LifecycleState'
         """
-        listed = "".join(map(pascal, self.words))
-        if len(listed) > LONGEST_LIST:
-            mark = sha256(" ".join(self.words).encode()).hexdigest()[:6]
-            listed = f"{pascal(self.words[0])}To{pascal(self.words[-1])}{mark.capitalize()}"
-        return f"{listed}{pascal(self.name)}"
+        return f"{pascal(self.family)}{self.listed}{pascal(self.name)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +204,7 @@ class People:
     def words(self) -> str:
         """What tells the types of answers apart that offer other choices."""
         account = "" if self.entity == "user" else pascal(self.entity)
-        return account + "".join(one.type_name for one in self.choices if one.words)
+        return account + "".join(one.listed for one in self.choices)
 
     @property
     def attributes_type(self) -> str:

@@ -111,8 +111,11 @@ def people_of(metric: Metric, family: Family) -> People | None:
     """Who can be told, of families that can."""
     if family.members is None:
         return None
+    fixed = family.members.fixed
     choices = (
-        Choice(name, "string", of) if isinstance(of, tuple) else Choice(name, str(of))
+        Choice(name, "string", of, family.type if name in fixed else "")
+        if isinstance(of, tuple)
+        else Choice(name, str(of))
         for name, of in family.members.choices(metric).items()
     )
     known = (one for one in fields_of(metric.sources).values() if one.entity == metric.entity)

@@ -61,6 +61,8 @@ class Members:
     """What they are chosen by, with its values or else its type: `tier` of these words, `period` of dates."""
     plan: Callable[[BoundQuery], Plan]
     """One column `entity`, each once: those that `query.chosen` tells."""
+    fixed: tuple[str, ...] = ()
+    """The choices whose words are the same for every metric of the family."""
 
 
 @dataclass(frozen=True, slots=True)
