@@ -37,6 +37,8 @@ def with_each_cohort(query: BoundQuery, parts_of: PartsOf) -> Mapping[str, Plan]
 
     People can be in several, so no one column could tell them apart.
     """
+    if any(len(one.cohorts) > 1 for one in query.finer):  # What is counted in each of several cohorts does not add up.
+        query = replace(query, finer=())
     several = next((one for one in query.by if len(one.cohorts) > 1), None)
     if several is None:
         return parts_of(query)
