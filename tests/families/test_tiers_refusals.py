@@ -249,7 +249,7 @@ def project() -> Project:
         ),
         (
             {"measures": "value"},
-            "tiered: there is no measure `value` on this frequency metric\n    There are no measures yet.",
+            "tiered: there is no measure `value` on this frequency metric\n    The measures are `newer`.",
         ),
     ],
 )
