@@ -74,7 +74,7 @@ def plan_of(query: BoundQuery) -> Plan:
 
 def rewritten(plan: Plan, dialect: Dialect, tables: Mapping[str, Rows] | None = None) -> Plan:
     """The plan after all passes: relational nodes only."""
-    for one in passes(Abilities(bitmap_days=dialect.bitmap_days, has_asof=dialect.has_asof)):
+    for one in passes(Abilities(dialect.bitmap_days, dialect.has_asof, dialect.counts_bits)):
         plan = one(plan)
     return plan if tables is None else inline_rows(plan, tables)
 

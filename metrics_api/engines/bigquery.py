@@ -36,6 +36,7 @@ class BigQueryDialect(Dialect):
     name: ClassVar[str] = "bigquery"
     sqlglot: ClassVar[str] = "bigquery"
     bitmap_days: ClassVar[int] = 62
+    counts_bits: ClassVar[bool] = True
     has_filter: ClassVar[bool] = False
     aggregates_by_window: ClassVar[frozenset[str]] = frozenset(["quantile"])
     types: ClassVar[dict[Type, str]] = {
@@ -91,6 +92,9 @@ class BigQueryDialect(Dialect):
         return exp.Div(this=micros, expression=exp.Literal.number("1e6"))
 
     # -- bits, JSON and aggregates ------------------------------------------------------------------------------------
+
+    def bits_shared(self, a: Sql, b: Sql) -> Sql:
+        return function("BIT_COUNT", exp.BitwiseAnd(this=enclosed(a), expression=enclosed(b)))
 
     def bit(self, n: Sql, width: Sql) -> Sql:
         return exp.BitwiseLeftShift(this=exp.Literal.number(1), expression=enclosed(n))

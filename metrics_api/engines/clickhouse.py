@@ -27,6 +27,7 @@ class ClickHouseDialect(Dialect):
     name: ClassVar[str] = "clickhouse"
     sqlglot: ClassVar[str] = "clickhouse"
     bitmap_days: ClassVar[int] = 62
+    counts_bits: ClassVar[bool] = True
     forgets_qualifier: ClassVar[bool] = False
     # A day is added by the calendar of the column's own zone.
     interval_units: ClassVar[tuple[str, ...]] = ("HOUR", "MINUTE", "SECOND")
@@ -88,6 +89,10 @@ class ClickHouseDialect(Dialect):
 
     def bits_or(self, a: Sql) -> Sql:
         return function("groupBitOr", a)
+
+    def bits_shared(self, a: Sql, b: Sql) -> Sql:
+        # Counts are unsigned, and have no type in common with what is signed.
+        return self.cast(function("bitCount", function("bitAnd", a, b)), Type.INTEGER)
 
     def bits_overlap(self, a: Sql, b: Sql) -> Sql:
         return exp.NEQ(this=function("bitAnd", a, b), expression=exp.Literal.number(0))

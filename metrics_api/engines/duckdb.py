@@ -14,7 +14,7 @@ from metrics_api.engines import Engine
 from metrics_api.engines.warehouse import Execution
 from metrics_api.errors import MissingDriver, WarehouseError
 from metrics_api.plan.expr import Type, Value
-from metrics_api.sql.dialect import Dialect, Sql, function, parenthesized, text
+from metrics_api.sql.dialect import Dialect, Sql, enclosed, function, parenthesized, text
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,6 +26,7 @@ class DuckDBDialect(Dialect):
     name: ClassVar[str] = "duckdb"
     sqlglot: ClassVar[str] = "duckdb"
     bitmap_days: ClassVar[int] = 126
+    counts_bits: ClassVar[bool] = True
     has_asof: ClassVar[bool] = True
 
     def seconds_between(self, first: Sql, last: Sql) -> Sql:
@@ -43,6 +44,9 @@ class DuckDBDialect(Dialect):
         one = exp.Cast(this=exp.Literal.number(1), to=_integer(int(width.name)))
         # The shift's own distance must have the same type.
         return exp.BitwiseLeftShift(this=one, expression=exp.Cast(this=n, to=_integer(int(width.name))))
+
+    def bits_shared(self, a: Sql, b: Sql) -> Sql:
+        return function("BIT_COUNT", exp.BitwiseAnd(this=enclosed(a), expression=enclosed(b)))
 
     def finite(self, a: Sql, type_: Sql | None = None) -> Sql:
         if type_ is not None:

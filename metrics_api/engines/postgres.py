@@ -38,6 +38,7 @@ class PostgresDialect(Dialect):
     name: ClassVar[str] = "postgres"
     sqlglot: ClassVar[str] = "postgres"
     bitmap_days: ClassVar[int] = 62
+    counts_bits: ClassVar[bool] = True
     types: ClassVar[dict[Type, str]] = {
         **Dialect.types,
         Type.STRING: "TEXT",
@@ -46,6 +47,10 @@ class PostgresDialect(Dialect):
     }
 
     # -- texts: in order of their code points, which no database's collation need be -----------------------------------
+
+    def bits_shared(self, a: Sql, b: Sql) -> Sql:
+        shared = exp.BitwiseAnd(this=enclosed(a), expression=enclosed(b))
+        return function("BIT_COUNT", exp.Cast(this=parenthesized(shared), to=exp.DataType.build("BIT(64)", "postgres")))
 
     def by_code_point(self, a: Sql) -> Sql:
         """The text under a collation that every database has."""

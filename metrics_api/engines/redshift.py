@@ -24,6 +24,7 @@ class RedshiftDialect(PostgresDialect):
     name: ClassVar[str] = "redshift"
     sqlglot: ClassVar[str] = "redshift"
     has_filter: ClassVar[bool] = False
+    counts_bits: ClassVar[bool] = False
     # Sorted aggregates of one SELECT have to be of the same values, windows need not; of MIN_BY there is none.
     aggregates_by_window: ClassVar[frozenset[str]] = frozenset(["quantile", "first_by"])
     types: ClassVar[dict[Type, str]] = {
@@ -31,6 +32,9 @@ class RedshiftDialect(PostgresDialect):
         Type.STRING: "VARCHAR",
         Type.DECIMAL: "DECIMAL(38, 9)",
     }
+
+    def bits_shared(self, a: Sql, b: Sql) -> Sql:
+        raise UnsupportedByEngine("bits_shared", self.name)
 
     def by_code_point(self, a: Sql) -> Sql:
         # There is no other order.

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from metrics_api.engines import Engine
 from metrics_api.plan.expr import Type, Value
-from metrics_api.sql.dialect import Dialect, Sql, function, parenthesized, text
+from metrics_api.sql.dialect import Dialect, Sql, enclosed, function, parenthesized, text
 
 
 class SparkDialect(Dialect):
@@ -22,6 +22,7 @@ class SparkDialect(Dialect):
     name: ClassVar[str] = "spark"
     sqlglot: ClassVar[str] = "spark"
     bitmap_days: ClassVar[int] = 62
+    counts_bits: ClassVar[bool] = True
     types: ClassVar[dict[Type, str]] = {**Dialect.types, Type.STRING: "STRING"}
 
     def trunc_to(self, grain: str, day: Sql) -> Sql:
@@ -36,6 +37,9 @@ class SparkDialect(Dialect):
     def seconds_between(self, first: Sql, last: Sql) -> Sql:
         micros = exp.Sub(this=function("UNIX_MICROS", last), expression=function("UNIX_MICROS", first))
         return exp.Div(this=parenthesized(micros), expression=exp.Literal.number("1e6"))
+
+    def bits_shared(self, a: Sql, b: Sql) -> Sql:
+        return function("BIT_COUNT", exp.BitwiseAnd(this=enclosed(a), expression=enclosed(b)))
 
     def bit(self, n: Sql, width: Sql) -> Sql:
         one = self.cast(exp.Literal.number(1), Type.INTEGER)

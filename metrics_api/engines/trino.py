@@ -30,6 +30,7 @@ class TrinoDialect(Dialect):
     name: ClassVar[str] = "trino"
     sqlglot: ClassVar[str] = "trino"
     bitmap_days: ClassVar[int] = 62
+    counts_bits: ClassVar[bool] = True
     types: ClassVar[dict[Type, str]] = {**Dialect.types, Type.TIMESTAMP: "TIMESTAMP(6)"}
 
     # -- time ---------------------------------------------------------------------------------------------------------
@@ -55,6 +56,9 @@ class TrinoDialect(Dialect):
 
     def bits_or(self, a: Sql) -> Sql:
         return function("BITWISE_OR_AGG", a)
+
+    def bits_shared(self, a: Sql, b: Sql) -> Sql:
+        return function("BIT_COUNT", function("BITWISE_AND", a, b), exp.Literal.number(64))
 
     def bits_overlap(self, a: Sql, b: Sql) -> Sql:
         return exp.NEQ(this=function("BITWISE_AND", a, b), expression=exp.Literal.number(0))

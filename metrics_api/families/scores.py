@@ -14,7 +14,7 @@ from metrics_api.families.relations import AT, ENTITY, is_known, labels, local_d
 from metrics_api.families.windows import Window, activity, numbered
 from metrics_api.periods import Span
 from metrics_api.plan.expr import Agg, Case, Col, Expr, Lit, Type, all_of, call, integer, text
-from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Named_, Plan, Project, Scores, keep, output
+from metrics_api.plan.nodes import Aggregate, Filter, Named, Plan, Project, Scores, keep
 from metrics_api.query.bind import BoundQuery
 from metrics_api.semantic.model import Property, Selection
 
@@ -73,6 +73,8 @@ class Scored:
     keys: tuple[str, ...]
     first: date
     last: date
+    distinct: bool = False
+    facts: Plan | None = None
 
     def of_people(self, windows: Sequence[Window], label_type: Type) -> Scores:
         """What each person with any such event scores in each window: (period, keys, entity, score)."""
@@ -82,11 +84,9 @@ class Scored:
         """The people of each window by an expression of their `score`: (period, keys, score, users)."""
         return replace(self._scores(windows, label_type), counted=counted)
 
-    def beside(self, facts: Plan, name: str) -> Scored:
-        """The same, each person told apart by a fact of theirs too: (entity, name), null of whoever has none."""
-        joined = Join(self.rows, Project(facts, (("who", Col("entity")), *keep(name))), "left", (("entity", "who"),))
-        rows = Project(joined, keep(*output(self.rows), name))
-        return replace(self, rows=rows, keys=(*self.keys, name))
+    def beside(self, facts: Plan) -> Scored:
+        """The same, each person told apart by facts of theirs too: (entity, facts), null of whoever has none."""
+        return replace(self, facts=facts)
 
     def _scores(self, windows: Sequence[Window], label_type: Type) -> Scores:
         return Scores(
@@ -97,6 +97,8 @@ class Scored:
             self._of,
             self._flags,
             label_type=label_type,
+            distinct=self.distinct,
+            facts=self.facts,
         )
 
     @cached_property
@@ -118,16 +120,16 @@ class Scored:
         return tuple((_flag(k), weight) for k, weight in enumerate(self.score.weights))
 
 
-def scored(query: BoundQuery, score: Score, first: date, last: date, *, by_day: bool) -> Scored:
+def scored(query: BoundQuery, score: Score, first: date, last: date) -> Scored:
     """What counts for a score between two inclusive local days, of known people.
 
-    `by_day`: reduced to one row for each person and day, which pays where several windows read the rows. Of rows with
-    one declared event id the earliest between the two days counts, where a second one would change the score.
+    Of rows with one declared event id the earliest between the two days counts, where a second one would change the
+    score.
     """
     keys = tuple(one.name for one in query.by)
     if isinstance(score, ActiveDayCount):
-        active = activity(query, score.selection, first, last, at_least=score.at_least, distinct=True)
-        return Scored(score, active.rows, keys, first, last)
+        active = activity(query, score.selection, first, last, at_least=score.at_least)
+        return Scored(score, active.rows, keys, first, last, active.distinct)
     span = query.clipped(query.calendar.span(first, last))
     origin = Lit(first, Type.DATE, role="first_day")
     projected = {
@@ -151,10 +153,7 @@ def scored(query: BoundQuery, score: Score, first: date, last: date, *, by_day: 
     events = occurrences(query, selection, span, projected, marked=marked, flags=flags)
     rows: Plan = Filter(events, all_of([known, Col("first_copy")]) if marked else known)
     numbers = tuple((_flag(k), Case(((Col(f"is_{k}"), integer(1)),), integer(0))) for k in range(len(flags)))
-    rows = Project(rows, (*keep(*projected), *numbers))
-    if by_day:
-        rows = Named("by_day", _by_day(rows, keys))
-    return Scored(score, rows, keys, first, last)
+    return Scored(score, Project(rows, (*keep(*projected), *numbers)), keys, first, last)
 
 
 def first_days(query: BoundQuery, score: Score, first: date, last: date) -> Plan:
@@ -180,14 +179,3 @@ def _amount(of: Property) -> Expr:
     """Doubles as decimals: what a window adds when it opens can be taken away again to the last digit."""
     exact = call("finite", Col(of.name), text(Type.DECIMAL)) if of.type is Type.NUMBER else Col(of.name)
     return call("coalesce", exact, integer(0))
-
-
-def _by_day(rows: Plan, keys: tuple[str, ...]) -> Plan:
-    who = keep("entity", *keys, "day")
-    names = set(output(rows))
-    if "value" in names:
-        return Aggregate(rows, (*who, *keep("value")), ())
-    if "amount" in names:
-        return Aggregate(rows, who, (("amount", Agg("sum", (Col("amount"),))),))
-    flags: tuple[Named_, ...] = tuple((name, Agg("max", (Col(name),))) for name in output(rows) if name[:4] == "has_")
-    return Aggregate(rows, who, flags)

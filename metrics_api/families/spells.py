@@ -281,7 +281,7 @@ class _Calendar:
             yield Project(entering, (*keep("entity"), ("at", Col(f"opens_{k}")), *own))
             if any(each[k][0] < each[k][1] < after for each in zip(*places, strict=True)):
                 leaving = Filter(entering, call("lt", Col(f"closes_{k}"), integer(after)))
-                down = tuple((name, call("neg", expr)) for name, expr in own)
+                down = tuple((name, call("sub", expr)) for name, expr in own)
                 yield Project(leaving, (*keep("entity"), ("at", Col(f"closes_{k}")), *down))
 
     @cached_property
@@ -304,7 +304,7 @@ class _Calendar:
             if window.moves and count > 1:
                 leaving = [*held, call("lt", Col("day"), integer(first + count - 1))]
                 closes = call("sub", Col("day"), integer(first - 1))
-                down = tuple((name, call("neg", expr)) for name, expr in own)
+                down = tuple((name, call("sub", expr)) for name, expr in own)
                 yield Project(Filter(rows, all_of(leaving)), (*keep("entity"), ("at", closes), *down))
 
 

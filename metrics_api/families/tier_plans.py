@@ -106,7 +106,8 @@ class Asked:
 
     @cached_property
     def windows(self) -> tuple[Window, ...]:
-        periods = (self.before, *self.periods) if self.needs_people else self.periods
+        has_begun = bool(begun(self.query))
+        periods = (self.before, *self.periods) if self.needs_people and has_begun else self.periods
         return tuple(self.spec.window_of(self.query, one) for one in periods)
 
     @cached_property
@@ -127,24 +128,36 @@ class Asked:
     def source(self) -> Scored:
         """What was done in the days of the windows."""
         query, score = self.query, self.spec.score
-        first, last = self.windows[0][1], self.windows[-1][2]
+        first, last = self.first, self.windows[-1][2]
+        found = scored(query, score, first, last)
+        known = known_people(query, self.span) if self.tells_known else None
+        if not self.tells_new:
+            return found if known is None else found.beside(known)
+        began = first_days(query, score, first, last)
+        if known is not None:
+            # Everybody who is active has a first day.
+            known = Project(known, (("who", Col("entity")), *keep("known_day")))
+            began = Project(Join(began, known, "left", (("entity", "who"),)), keep("entity", *self.facts))
+        return found.beside(began)
+
+    @cached_property
+    def first(self) -> date:
+        """The first local day that is looked at, from which days are counted."""
+        first = self.windows[0][1]
         if self.minds_copies:
             # Which copy of an event is the earliest is judged over the whole range, whatever part of it is asked for.
-            first = min(first, self.spec.window_of(query, self.before)[1])
-        found = scored(query, score, first, last, by_day=len(self.windows) > 1 or bool(self.facts))
-        if self.tells_new:
-            found = found.beside(first_days(query, score, first, last), "first_seen")
-        return found.beside(known_people(query, self.span), "known_day") if self.tells_known else found
+            first = min(first, self.spec.window_of(self.query, self.before)[1])
+        return first
 
     @property
     def span(self) -> Span:
-        return self.query.clipped(self.query.calendar.span(self.windows[0][1], self.windows[-1][2]))
+        return self.query.clipped(self.query.calendar.span(self.first, self.windows[-1][2]))
 
     @cached_property
     def bounds(self) -> Spine:
         """(period, since, until): the days of each window, counted from the first of all."""
         typed = (("period", self.query.period_type), ("since", Type.INTEGER), ("until", Type.INTEGER))
-        return Spine(typed, numbered(self.windows, self.source.first))
+        return Spine(typed, numbered(self.windows, self.first))
 
     def without_new(self, rows: Plan) -> Plan:
         """The rows of people who have been there for their whole window, if others are left out."""
@@ -232,9 +245,9 @@ class Asked:
             return Named("thresholds", self.quantiles(self.all_by_score, ("period", *self.by)))
         first, last = self.spec.frozen_window()
         windows, score = ((last, first, last),), self.spec.score
-        source = scored(self.query, score, first, last, by_day=self.spec.excludes_new)
+        source = scored(self.query, score, first, last)
         if self.spec.excludes_new:
-            source = source.beside(first_days(self.query, score, first, last), "first_seen")
+            source = source.beside(first_days(self.query, score, first, last))
         frozen: Plan = source.people_by(SCORE, windows, Type.DATE)
         if self.spec.excludes_new:
             frozen = Filter(frozen, call("le", Col("first_seen"), integer(0)))

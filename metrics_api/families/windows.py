@@ -73,12 +73,12 @@ class Activity:
 
     def by_number_of_days(self, windows: Sequence[Window], label_type: Type) -> Plan:
         """The people of each window by their active days in it: (period, breakdowns, active_days, users)."""
-        assert self.distinct
         by = tuple(one.name for one in self.query.by)
         days = (self.last - self.first).days + 1
         found = Scores(
-            self.rows, by, numbered(windows, self.first), days, "days", counted=Col("score"), label_type=label_type
-        )
+            self.rows, by, numbered(windows, self.first), days, "days", counted=Col("score"), label_type=label_type,
+            distinct=self.distinct,
+        )  # fmt: skip
         return Project(found, (*keep("period", *by), ("active_days", Col("score")), *keep("users")))
 
 

@@ -48,11 +48,10 @@ OPERATIONS: dict[str, str] = {
     "coalesce": "the first that is not null",
     # Numbers: `divide` never rounds and is null by zero; with the word `whole` it is the integer below the quotient.
     "add": "sum",
-    "sub": "difference",
+    "sub": "difference; of a single number, minus it",
     "mul": "product",
     "divide": "quotient, null by 0; with the word `whole` the greatest integer that is not above it",
     "mod": "remainder",
-    "neg": "minus",
     "abs": "size without sign",
     "finite": "the number, or null if it is NaN or infinite; told `decimal` as one, null also beyond 10^20",
     # Text.
@@ -69,6 +68,7 @@ OPERATIONS: dict[str, str] = {
     # Bits: up to `Dialect.bitmap_days` of them.
     "bit": "the integer with only bit n set",
     "bits_overlap": "whether two integers share a bit",
+    "bits_shared": "how many bits two integers share",
     # Semi-structured columns.
     "json_text": "the text at a path of a JSON column, null when missing",
     # Aggregates: null is ignored; of nothing `count*` is 0, the others null.

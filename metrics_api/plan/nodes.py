@@ -147,13 +147,15 @@ class Scores:
 
     `input` has `day` (an integer from 0 to below `days`), `entity`, the keys, and what the score is made `of`:
 
-    - `days`: the number of days; one row for each entity, keys and day,
+    - `days`: the number of different days,
     - `values`: the number of different `value`s, which are never null,
     - `flags`: the sum of the weights of those of `flags` that are 1 in any row; they are 0 or 1, and never all 0,
     - `amounts`: the sum of `amount`, which is never null.
 
-    `windows` are as those of `ActiveDays`. Columns, for whoever has a row in the window: period, keys, entity, score;
-    with `counted`, an expression of `score`, the number of entities by its value: period, keys, score, users.
+    With `distinct` there is one row for each entity, keys and day (and value). `windows` are as those of `ActiveDays`.
+    `facts` (entity, further columns), at most one row for each entity, are more keys: null for those who have none.
+    Columns, for whoever has a row in the window: period, keys, facts, entity, score; with `counted`, an expression of
+    `score`, the number of entities by its value: period, keys, facts, score, users.
     """
 
     input: Plan
@@ -164,6 +166,13 @@ class Scores:
     flags: tuple[tuple[str, int], ...] = ()
     counted: Expr | None = None
     label_type: Type = Type.DATE
+    distinct: bool = False
+    facts: Plan | None = None
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The names of the facts."""
+        return () if self.facts is None else tuple(name for name in output(self.facts) if name != "entity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +312,7 @@ def output(plan: Plan) -> tuple[str, ...]:
         case ActiveDays(keys=keys):
             return ("period", *keys, "users")
         case Scores(keys=keys, counted=counted):
-            return ("period", *keys, *(("entity", "score") if counted is None else ("score", "users")))
+            return ("period", *keys, *plan.told, *(("entity", "score") if counted is None else ("score", "users")))
         case Attendance(keys=keys, counts=counts):
             return ("place", *keys, "count_of_active", *counts)
         case Journey():

@@ -103,6 +103,8 @@ def _faults_of_operator(node: ActiveDays | Scores | Attendance | Journey) -> Ite
 def _faults_of_scores(node: Scores) -> Iterator[str]:
     own = {"values": ["value"], "amounts": ["amount"], "flags": [name for name, _ in node.flags], "days": []}[node.of]
     yield from _unknown_names(["day", "entity", *node.keys, *own], output(node.input))
+    if node.facts is not None:
+        yield from _unknown_names(["entity"], output(node.facts))
     yield from _unknown([] if node.counted is None else [node.counted], ["score"])
     yield from _odd_windows(node.windows)
     if node.windows and node.windows[-1][2] >= node.days:

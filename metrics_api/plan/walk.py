@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from metrics_api.plan.nodes import Join, Journey, Plan, Scan, Spine, Union
+from metrics_api.plan.nodes import Join, Journey, Plan, Scan, Scores, Spine, Union
 
 
 def children(plan: Plan) -> tuple[Plan, ...]:
@@ -18,6 +18,8 @@ def children(plan: Plan) -> tuple[Plan, ...]:
             return inputs
         case Journey(input=source, entered=entered) if entered is not None:
             return (source, entered)
+        case Scores(input=source, facts=facts) if facts is not None:
+            return (source, facts)
         case _:
             return (plan.input,)
 
@@ -40,6 +42,11 @@ def map_children(plan: Plan, change: Callable[[Plan], Plan]) -> Plan:
             if new_source is source and new_entered is entered:
                 return plan
             return replace(plan, input=new_source, entered=new_entered)
+        case Scores(input=source, facts=facts) if facts is not None:
+            new_source, new_facts = change(source), change(facts)
+            if new_source is source and new_facts is facts:
+                return plan
+            return replace(plan, input=new_source, facts=new_facts)
         case _:
             new_input = change(plan.input)
             return plan if new_input is plan.input else replace(plan, input=new_input)

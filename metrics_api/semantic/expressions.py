@@ -124,7 +124,7 @@ def _arithmetic(tree: exp.Expr) -> Expr:
         case exp.Add() | exp.Sub() | exp.Mul() | exp.Div():
             return call(_ARITHMETIC[type(tree)], _arithmetic(tree.this), _arithmetic(tree.expression))
         case exp.Neg():
-            return call("neg", _arithmetic(tree.this))
+            return call("sub", _arithmetic(tree.this))
         case exp.Literal() if not tree.is_string:
             return _number(tree.this)
         case exp.Column() if len(tree.parts) <= 2 and not isinstance(tree.this, exp.Star):
@@ -327,7 +327,7 @@ class _Reader:
                 expr, type_ = self.numeric(tree.this)
                 if isinstance(expr, Lit) and isinstance(expr.value, int | float | Decimal):
                     return Lit(-expr.value, type_), type_
-                return call("neg", expr), type_
+                return call("sub", expr), type_
             case exp.Cast() if isinstance(tree.this, exp.Literal) and tree.this.is_string:
                 wanted = {"DATE": Type.DATE, "TIMESTAMP": Type.TIMESTAMP}.get(tree.to.sql())
                 if wanted:

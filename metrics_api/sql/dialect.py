@@ -50,6 +50,8 @@ class Dialect:
     sqlglot: ClassVar[str] = ""
     bitmap_days: ClassVar[int] = 0
     """How many days fit an integer that the engine can OR together; 0: it cannot."""
+    counts_bits: ClassVar[bool] = False
+    """Whether it counts the bits of such an integer (`bits_shared`)."""
     has_asof: ClassVar[bool] = False
     """Whether an ASOF join is there and fast: the backward chain of `Journey`."""
     has_filter: ClassVar[bool] = True
@@ -192,7 +194,9 @@ class Dialect:
     def add(self, a: Sql, b: Sql) -> Sql:
         return exp.Add(this=enclosed(a, _SUMS), expression=enclosed(b, _PRODUCTS))
 
-    def sub(self, a: Sql, b: Sql) -> Sql:
+    def sub(self, a: Sql, b: Sql | None = None) -> Sql:
+        if b is None:
+            return exp.Neg(this=enclosed(a))
         return exp.Sub(this=enclosed(a, _SUMS), expression=enclosed(b, _PRODUCTS))
 
     def mul(self, a: Sql, b: Sql) -> Sql:
@@ -208,9 +212,6 @@ class Dialect:
 
     def mod(self, a: Sql, b: Sql) -> Sql:
         return exp.Mod(this=enclosed(a), expression=exp.Nullif(this=b, expression=exp.Literal.number(0)))
-
-    def neg(self, a: Sql) -> Sql:
-        return exp.Neg(this=enclosed(a))
 
     def abs(self, a: Sql) -> Sql:
         return exp.Abs(this=a)

@@ -97,7 +97,7 @@ def questions() -> Iterator[tuple[str, BoundQuery]]:
 
 
 @pytest.mark.parametrize("query", [pytest.param(query, id=name) for name, query in questions()])
-@pytest.mark.parametrize("abilities", [Abilities(126, True), Abilities(62, False), Abilities(0, False)], ids=str)
+@pytest.mark.parametrize("abilities", [Abilities(126, True, True), Abilities(62, False), Abilities(0, False)], ids=str)
 def test_every_pass_keeps_the_invariants(query: BoundQuery, abilities: Abilities) -> None:
     plan = plan_of(query)
     assert faults(plan) == []

@@ -399,14 +399,14 @@ of_each_row(
     lambda a, b: a - (a / b - 1),
 )
 of_each_row(
-    "neg", "neg", [("a", Type.INTEGER)], [(5,), (-5,), (0,), (None,)], call("neg", A), null_if_any(lambda a: -a)
+    "minus", "sub", [("a", Type.INTEGER)], [(5,), (-5,), (0,), (None,)], call("sub", A), null_if_any(lambda a: -a)
 )
 of_each_row(
-    "neg of a sum",
-    "neg add",
+    "minus a sum",
+    "sub add",
     [("a", Type.INTEGER)],
     [(5,), (-5,)],
-    call("neg", call("add", A, integer(1))),
+    call("sub", call("add", A, integer(1))),
     lambda a: -(a + 1),
 )
 of_each_row("abs", "abs", [("a", Type.NUMBER)], [(5.5,), (-5.5,), (0.0,), (None,)], call("abs", A), null_if_any(abs))
@@ -563,6 +563,14 @@ of_each_row(
     [(5, 4), (5, 2), (0, 1), (2**61, 2**61 + 1), (2**61 - 1, 2**61), (None, 1)],
     call("bits_overlap", A, B),
     null_if_any(lambda a, b: a & b != 0),
+)
+of_each_row(
+    "bits_shared",
+    "bits_shared",
+    [("a", Type.INTEGER), ("b", Type.INTEGER)],
+    [(5, 4), (5, 2), (0, 1), (2**61, 2**61 + 1), (2**61 - 1, 2**61 - 1), (7, 7), (None, 1)],
+    call("bits_shared", A, B),
+    null_if_any(lambda a, b: (a & b).bit_count()),
 )
 DOCUMENTS: list[tuple[str | None, str | None]] = [
     ('{"a": {"b": "x"}}', "x"), ('{"a": {"b": "it\'s \\"ü\\" \\\\"}}', 'it\'s "ü" \\'), ('{"a": {"b": 5}}', "5"),
@@ -738,7 +746,7 @@ of_groups(
     "first_by",
     KEYED,
     [(g, k if x is None else x, k) for g, x, k in MEASURED],
-    Agg("first_by", (X, call("neg", K)), EVEN),
+    Agg("first_by", (X, call("sub", K)), EVEN),
     lambda rows: min(even(rows), key=lambda row: -row[1], default=(None,))[0],
 )
 of_groups(
@@ -904,7 +912,7 @@ relation(
     Union(
         (
             Aggregate(COUNTED, (("part", integer(0)),), (("n", Agg("count_rows")), ("m", Agg("sum", (Col("n"),))))),
-            Project(COUNTED, (("part", integer(1)), ("n", call("neg", Col("n"))), ("m", Lit(None, Type.INTEGER)))),
+            Project(COUNTED, (("part", integer(1)), ("n", call("sub", Col("n"))), ("m", Lit(None, Type.INTEGER)))),
             Project(COUNTED, (("part", integer(2)), ("n", Lit(None, Type.INTEGER)), ("m", integer(0)))),
         )
     ),

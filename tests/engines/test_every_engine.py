@@ -15,7 +15,10 @@ from metrics_api.sql.lower import lower
 from metrics_api.sql.render import render
 
 ENGINES = ("bigquery", "clickhouse", "databricks", "duckdb", "postgres", "redshift", "snowflake", "spark", "trino")
-UNSUPPORTED: dict[tuple[str, str], str] = {}
+UNSUPPORTED: dict[tuple[str, str], str] = {
+    ("bits_shared", "redshift"): "no function counts the bits of an integer",
+    ("bits_shared", "snowflake"): "no function counts the bits of an integer",
+}
 """(operation, engine): why it has no exact form there. What is not listed has one."""
 
 
@@ -47,7 +50,7 @@ def test_what_is_unsupported_is_an_operation_of_an_engine() -> None:
 @pytest.mark.parametrize("name", ENGINES)
 def test_statements_are_read_back_by_sqlglot(name: str) -> None:
     of = engines()[name]
-    for example in EXAMPLES:
+    for example in _said(of):
         sql = _sql(example, of)
         tree = sqlglot.parse_one(sql, dialect=of.dialect.sqlglot)
         assert not list(tree.find_all(exp.Command)), sql
@@ -56,7 +59,7 @@ def test_statements_are_read_back_by_sqlglot(name: str) -> None:
 @pytest.mark.parametrize("name", ENGINES)
 def test_statements_are_the_same_each_time(name: str) -> None:
     of = engines()[name]
-    for example in EXAMPLES:
+    for example in _said(of):
         assert _sql(example, of) == _sql(example, of)
 
 
@@ -70,6 +73,11 @@ def test_an_operation_that_an_engine_lacks_is_named() -> None:
 
 def _examples(operation: str) -> list[Example]:
     return [example for example in EXAMPLES if operation in example.shows]
+
+
+def _said(of: Engine) -> list[Example]:
+    """The examples of what the engine can say."""
+    return [one for one in EXAMPLES if not any((shown, of.name) in UNSUPPORTED for shown in one.shows)]
 
 
 def _compiles(example: Example, of: Engine) -> bool:

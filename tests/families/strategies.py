@@ -29,7 +29,7 @@ class Taking:
         return active_days.STRATEGIES[self.name](node)
 
     def scores(self, node: Scores, abilities: Abilities) -> Plan:
-        if self.name not in scores.STRATEGIES:
+        if self.name not in scores.STRATEGIES or (self.name == "bits" and not scores.can_be_bits(node, abilities)):
             return self.of_scores(node, abilities)
         return scores.STRATEGIES[self.name](node)
 

@@ -323,7 +323,7 @@ def test_operands_are_enclosed_only_where_it_matters() -> None:
         ),
         "NOT (n IN (1, 2))": call("not_", call("in_", y, integer(1), integer(2))),
         "n - -5": call("sub", y, integer(-5)),
-        "-(n + 1)": call("neg", call("add", y, integer(1))),
+        "-(n + 1)": call("sub", call("add", y, integer(1))),
         "who IS NOT NULL": call("not_", call("is_null", x)),
         "(n = 1) = (kind = 2)": call("eq", call("eq", y, integer(1)), call("eq", z, integer(2))),
         "n + 1 IS NULL": call("is_null", call("add", y, integer(1))),

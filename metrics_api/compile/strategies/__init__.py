@@ -11,3 +11,4 @@ class Abilities:
 
     bitmap_days: int
     has_asof: bool
+    counts_bits: bool = False

@@ -1,5 +1,7 @@
 """`Scores`: what each entity scores in each window of days, or how many entities score how much.
 
+- `bits`: a bit for each day and entity, and a mask for each window, whose common days are counted; for scores of days
+  that fit an integer whose bits the engine counts.
 - `tally`: what happened beside each window that holds it, then added up. Cheapest for a few windows; of a single one
   that holds everything the rows are added up as they are.
 - `levels`: what happens lifts its entity's score when windows begin to hold it, and lowers it when they no longer do. A
@@ -10,12 +12,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 
 from metrics_api.compile.strategies import Abilities
 from metrics_api.compile.strategies.day_windows import placed, summed, total, within
 from metrics_api.plan.expr import Agg, Case, Col, Expr, Lit, Over, Type, all_of, call, integer
-from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Named_, Plan, Project, Scores, Spine, Union, keep
+from metrics_api.plan.nodes import (
+    Aggregate,
+    Filter,
+    Join,
+    Named,
+    Named_,
+    Plan,
+    Project,
+    Scores,
+    Spine,
+    Union,
+    keep,
+    output,
+)
 
 FEW = 16
 """Windows up to which each one's days are added up by themselves: beyond, one ordered pass over all is cheaper."""
@@ -23,6 +39,8 @@ FEW = 16
 
 def expand_scores(node: Scores, abilities: Abilities) -> Plan:
     """The best strategy for these windows."""
+    if can_be_bits(node, abilities):
+        return bits(node)
     return tally(node) if len(node.windows) <= FEW else levels(node)
 
 
@@ -33,12 +51,44 @@ def tally(node: Scores) -> Plan:
     who = (*node.keys, "entity")
     (label, first, last), *others = node.windows
     if not others and (first, last) == (0, node.days - 1):
-        scored = _added_up(node, node.input, who)
+        scored = _with_facts(node, _added_up(node, _once(node, node.input), who))
         window = ("period", Lit(label, node.label_type, role="window"))
-        people: Plan = Project(scored, (window, *keep(*who, "score")))
+        people: Plan = Project(scored, (window, *keep(*node.keys, *node.told, "entity", "score")))
     else:
-        people = _added_up(node, within(node.input, node.windows, node.label_type), ("period", *who))
+        rows = within(_by_day(node), node.windows, node.label_type)
+        people = _with_facts(node, Named("in_windows", _added_up(node, rows, ("period", *who))))
+        people = Project(people, keep("period", *node.keys, *node.told, "entity", "score"))
     return people if node.counted is None else _people_by(node.counted, node, Named("scores", people))
+
+
+def _with_facts(node: Scores, people: Plan) -> Plan:
+    """The rows of people with what is known of them beside."""
+    if node.facts is None:
+        return people
+    kept = keep(*output(people), *node.told)
+    facts = Project(node.facts, (("who", Col("entity")), *keep(*node.told)))
+    return Project(Join(people, facts, "left", (("entity", "who"),)), kept)
+
+
+def _once(node: Scores, rows: Plan) -> Plan:
+    """Days are counted: one row for each."""
+    if node.of != "days" or node.distinct:
+        return rows
+    return Named("active_days", Aggregate(rows, keep("entity", *node.keys, "day"), ()))
+
+
+def _by_day(node: Scores) -> Plan:
+    """The input, at most one row for each entity, keys and day (and value)."""
+    if node.distinct or node.of == "days":
+        return _once(node, node.input)
+    days = keep("entity", *node.keys, "day")
+    match node.of:
+        case "values":
+            return Named("by_day", Aggregate(node.input, (*days, *keep("value")), ()))
+        case "amounts":
+            return Named("by_day", Aggregate(node.input, days, (("amount", total("amount")),)))
+    flags = tuple((name, Agg("max", (Col(name),))) for name, _ in node.flags)
+    return Named("by_day", Aggregate(node.input, days, flags))
 
 
 def _added_up(node: Scores, rows: Plan, who: tuple[str, ...]) -> Plan:
@@ -61,15 +111,44 @@ def _weighed(flag: Expr, weight: int) -> Expr:
 
 
 def _people_by(counted: Expr, node: Scores, people: Plan) -> Plan:
-    keys = keep("period", *node.keys)
+    keys = keep("period", *node.keys, *node.told)
     shown = Project(people, (*keys, ("score", counted)))
     return Aggregate(shown, (*keys, *keep("score")), (("users", Agg("count_rows")),))
+
+
+# -- bits ------------------------------------------------------------------------------------------------------------
+
+
+def can_be_bits(node: Scores, abilities: Abilities) -> bool:
+    return node.of == "days" and abilities.counts_bits and node.days <= abilities.bitmap_days
+
+
+def bits(node: Scores) -> Plan:
+    who = ("entity", *node.keys)
+    days = Agg("bits_or", (call("bit", Col("day"), integer(node.days)),))
+    people = _with_facts(node, Named("people", Aggregate(node.input, keep(*who), (("days", days),))))
+    masks = tuple((label, (2 << last) - (1 << first)) for label, first, last in node.windows)
+    windows = Spine((("period", node.label_type), ("mask", Type.INTEGER)), masks)
+    matched = Join(windows, people, "cross")
+    active = Filter(matched, call("bits_overlap", Col("days"), Col("mask")))
+    keys = keep("period", *node.keys, *node.told)
+    score = ("score", call("bits_shared", Col("days"), Col("mask")))
+    if node.counted is None:
+        return Project(active, (*keys, *keep("entity"), score))
+    # Scores first, tiers after: there are fewer of them to be told than people.
+    by_score = Aggregate(Project(active, (*keys, score)), (*keys, *keep("score")), (("users", Agg("count_rows")),))
+    if node.counted == Col("score"):
+        return by_score
+    shown = Project(Named("by_days", by_score), (*keys, ("score", node.counted), *keep("users")))
+    return Aggregate(shown, (*keys, *keep("score")), (("users", total("users")),))
 
 
 # -- all windows in one pass ------------------------------------------------------------------------------------------
 
 
 def levels(node: Scores) -> Plan:
+    days = _with_facts(node, _by_day(node))
+    node = replace(node, input=days, keys=(*node.keys, *node.told), facts=None, distinct=True)
     who = (*node.keys, "entity")
     pieces, numbered = _pieces(node, who)
     changed = Named("changed", _changed(node, pieces, who))
@@ -160,4 +239,4 @@ def _at_each_window(node: Scores, changed: Plan, numbered: Spine, who: tuple[str
     return Project(matched, (*keep("period", *who), ("score", Col("score_after"))))
 
 
-STRATEGIES = {"tally": tally, "levels": levels}
+STRATEGIES = {"bits": bits, "tally": tally, "levels": levels}

@@ -360,7 +360,8 @@ class Tiered:
         buckets = [self.before, *self.buckets]
         groups = self.groups
         if self.breakdown:
-            groups = sorted({labels for bucket in buckets for labels in self.counted_of(bucket)})
+            there = buckets if self.has_begun(buckets[1]) else []
+            groups = sorted({labels for bucket in there for labels in self.counted_of(bucket)})
         found: dict[tuple[object, ...], int | None] = {}
         for earlier, bucket in pairwise(buckets):
             for labels in groups:

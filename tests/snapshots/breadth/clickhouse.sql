@@ -1,4 +1,4 @@
-/* metrics-api metric=feature_breadth fingerprint=578052cde296 */
+/* metrics-api metric=feature_breadth fingerprint=cf697e31980b */
 WITH by_day AS (
   SELECT
     user_id AS entity,
@@ -46,10 +46,9 @@ WITH by_day AS (
   GROUP BY
     1,
     2
-), scored AS (
+), in_windows AS (
   SELECT
     spine.period AS period,
-    by_day.known_day AS known_day,
     by_day.entity AS entity,
     MAX(by_day.has_0) + MAX(by_day.has_1) * 2 + MAX(by_day.has_2) * 4 + MAX(by_day.has_3) * 8 AS score
   FROM VALUES(
@@ -57,57 +56,53 @@ WITH by_day AS (
     ('2026-03-16', 0, 27),
     ('2026-03-23', 7, 34)
   ) AS spine
-  JOIN (
-    SELECT
-      by_day.entity AS entity,
-      by_day."day" AS "day",
-      by_day.has_0 AS has_0,
-      by_day.has_1 AS has_1,
-      by_day.has_2 AS has_2,
-      by_day.has_3 AS has_3,
-      users.known_day AS known_day
-    FROM by_day
-    LEFT JOIN (
-      SELECT
-        id AS who,
-        CASE
-          WHEN dateDiff(
-            'day',
-            toDate32('2026-02-23'),
-            toDate32(
-              CASE
-                WHEN signed_up_at < toDateTime64('2026-03-29 01:00:00', 6, 'UTC')
-                THEN signed_up_at + INTERVAL '1' HOUR
-                ELSE signed_up_at + INTERVAL '2' HOUR
-              END,
-              'UTC'
-            )
-          ) > 0
-          THEN dateDiff(
-            'day',
-            toDate32('2026-02-23'),
-            toDate32(
-              CASE
-                WHEN signed_up_at < toDateTime64('2026-03-29 01:00:00', 6, 'UTC')
-                THEN signed_up_at + INTERVAL '1' HOUR
-                ELSE signed_up_at + INTERVAL '2' HOUR
-              END,
-              'UTC'
-            )
-          )
-          ELSE 0
-        END AS known_day
-      FROM users
-      WHERE
-        id <> '' AND signed_up_at < toDateTime64('2026-03-29 22:00:00', 6, 'UTC')
-    ) AS users
-      ON by_day.entity = users.who
-  ) AS by_day
+  JOIN by_day
     ON by_day."day" >= spine.first_day AND by_day."day" <= spine.last_day
   GROUP BY
     1,
-    2,
-    3
+    2
+), scored AS (
+  SELECT
+    in_windows.period AS period,
+    users.known_day AS known_day,
+    in_windows.entity AS entity,
+    in_windows.score AS score
+  FROM in_windows
+  LEFT JOIN (
+    SELECT
+      id AS who,
+      CASE
+        WHEN dateDiff(
+          'day',
+          toDate32('2026-02-23'),
+          toDate32(
+            CASE
+              WHEN signed_up_at < toDateTime64('2026-03-29 01:00:00', 6, 'UTC')
+              THEN signed_up_at + INTERVAL '1' HOUR
+              ELSE signed_up_at + INTERVAL '2' HOUR
+            END,
+            'UTC'
+          )
+        ) > 0
+        THEN dateDiff(
+          'day',
+          toDate32('2026-02-23'),
+          toDate32(
+            CASE
+              WHEN signed_up_at < toDateTime64('2026-03-29 01:00:00', 6, 'UTC')
+              THEN signed_up_at + INTERVAL '1' HOUR
+              ELSE signed_up_at + INTERVAL '2' HOUR
+            END,
+            'UTC'
+          )
+        )
+        ELSE 0
+      END AS known_day
+    FROM users
+    WHERE
+      id <> '' AND signed_up_at < toDateTime64('2026-03-29 22:00:00', 6, 'UTC')
+  ) AS users
+    ON in_windows.entity = users.who
 ), by_score AS (
   SELECT
     period,

@@ -1,4 +1,4 @@
-/* metrics-api metric=feature_breadth fingerprint=578052cde296 */
+/* metrics-api metric=feature_breadth fingerprint=cf697e31980b */
 WITH by_day AS (
   SELECT
     user_id AS entity,
@@ -45,10 +45,9 @@ WITH by_day AS (
   GROUP BY
     1,
     2
-), scored AS (
+), in_windows AS (
   SELECT
     spine.period,
-    by_day.known_day,
     by_day.entity,
     MAX(by_day.has_0) + MAX(by_day.has_1) * 2 + MAX(by_day.has_2) * 4 + MAX(by_day.has_3) * 8 AS score
   FROM (
@@ -62,43 +61,39 @@ WITH by_day AS (
       7,
       34
   ) AS spine
-  JOIN (
-    SELECT
-      by_day.entity,
-      by_day."day",
-      by_day.has_0,
-      by_day.has_1,
-      by_day.has_2,
-      by_day.has_3,
-      users.known_day
-    FROM by_day
-    LEFT JOIN (
-      SELECT
-        id AS who,
-        CASE
-          WHEN CAST(CASE
-            WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
-            THEN signed_up_at + INTERVAL '1 HOUR'
-            ELSE signed_up_at + INTERVAL '2 HOUR'
-          END AS DATE) - DATE '2026-02-23' > 0
-          THEN CAST(CASE
-            WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
-            THEN signed_up_at + INTERVAL '1 HOUR'
-            ELSE signed_up_at + INTERVAL '2 HOUR'
-          END AS DATE) - DATE '2026-02-23'
-          ELSE 0
-        END AS known_day
-      FROM users
-      WHERE
-        id <> '' AND signed_up_at < TIMESTAMP '2026-03-29 22:00:00'
-    ) AS users
-      ON by_day.entity = users.who
-  ) AS by_day
+  JOIN by_day
     ON by_day."day" >= spine.first_day AND by_day."day" <= spine.last_day
   GROUP BY
     1,
-    2,
-    3
+    2
+), scored AS (
+  SELECT
+    in_windows.period,
+    users.known_day,
+    in_windows.entity,
+    in_windows.score
+  FROM in_windows
+  LEFT JOIN (
+    SELECT
+      id AS who,
+      CASE
+        WHEN CAST(CASE
+          WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
+          THEN signed_up_at + INTERVAL '1 HOUR'
+          ELSE signed_up_at + INTERVAL '2 HOUR'
+        END AS DATE) - DATE '2026-02-23' > 0
+        THEN CAST(CASE
+          WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
+          THEN signed_up_at + INTERVAL '1 HOUR'
+          ELSE signed_up_at + INTERVAL '2 HOUR'
+        END AS DATE) - DATE '2026-02-23'
+        ELSE 0
+      END AS known_day
+    FROM users
+    WHERE
+      id <> '' AND signed_up_at < TIMESTAMP '2026-03-29 22:00:00'
+  ) AS users
+    ON in_windows.entity = users.who
 ), by_score AS (
   SELECT
     period,

@@ -1,4 +1,4 @@
-/* metrics-api metric=feature_breadth fingerprint=578052cde296 */
+/* metrics-api metric=feature_breadth fingerprint=cf697e31980b */
 WITH by_day AS (
   SELECT
     user_id AS entity,
@@ -43,10 +43,9 @@ WITH by_day AS (
   GROUP BY
     1,
     2
-), scored AS (
+), in_windows AS (
   SELECT
     spine.period,
-    by_day.known_day,
     by_day.entity,
     MAX(by_day.has_0) + MAX(by_day.has_1) * 2 + MAX(by_day.has_2) * 4 + MAX(by_day.has_3) * 8 AS score
   FROM (
@@ -58,51 +57,47 @@ WITH by_day AS (
       ('2026-03-16', 0, 27),
       ('2026-03-23', 7, 34)) AS constants(period, first_day, last_day)
   ) AS spine
-  JOIN (
-    SELECT
-      by_day.entity,
-      by_day."DAY",
-      by_day.has_0,
-      by_day.has_1,
-      by_day.has_2,
-      by_day.has_3,
-      users.known_day
-    FROM by_day
-    LEFT JOIN (
-      SELECT
-        id AS who,
-        CASE
-          WHEN DATEDIFF(
-            DAY,
-            DATE '2026-02-23',
-            CAST(CASE
-              WHEN signed_up_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
-              THEN signed_up_at + INTERVAL '1 HOUR'
-              ELSE signed_up_at + INTERVAL '2 HOUR'
-            END AS DATE)
-          ) > 0
-          THEN DATEDIFF(
-            DAY,
-            DATE '2026-02-23',
-            CAST(CASE
-              WHEN signed_up_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
-              THEN signed_up_at + INTERVAL '1 HOUR'
-              ELSE signed_up_at + INTERVAL '2 HOUR'
-            END AS DATE)
-          )
-          ELSE 0
-        END AS known_day
-      FROM users
-      WHERE
-        id <> '' AND signed_up_at < CAST('2026-03-29 22:00:00' AS TIMESTAMPNTZ)
-    ) AS users
-      ON by_day.entity = users.who
-  ) AS by_day
+  JOIN by_day
     ON by_day."DAY" >= spine.first_day AND by_day."DAY" <= spine.last_day
   GROUP BY
     1,
-    2,
-    3
+    2
+), scored AS (
+  SELECT
+    in_windows.period,
+    users.known_day,
+    in_windows.entity,
+    in_windows.score
+  FROM in_windows
+  LEFT JOIN (
+    SELECT
+      id AS who,
+      CASE
+        WHEN DATEDIFF(
+          DAY,
+          DATE '2026-02-23',
+          CAST(CASE
+            WHEN signed_up_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
+            THEN signed_up_at + INTERVAL '1 HOUR'
+            ELSE signed_up_at + INTERVAL '2 HOUR'
+          END AS DATE)
+        ) > 0
+        THEN DATEDIFF(
+          DAY,
+          DATE '2026-02-23',
+          CAST(CASE
+            WHEN signed_up_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
+            THEN signed_up_at + INTERVAL '1 HOUR'
+            ELSE signed_up_at + INTERVAL '2 HOUR'
+          END AS DATE)
+        )
+        ELSE 0
+      END AS known_day
+    FROM users
+    WHERE
+      id <> '' AND signed_up_at < CAST('2026-03-29 22:00:00' AS TIMESTAMPNTZ)
+  ) AS users
+    ON in_windows.entity = users.who
 ), by_score AS (
   SELECT
     period,

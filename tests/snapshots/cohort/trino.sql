@@ -1,4 +1,4 @@
-/* metrics-api metric=dormant_users fingerprint=7ac6513e6fb7 */
+/* metrics-api metric=dormant_users fingerprint=5772efa8684e */
 WITH days AS (
   SELECT
     user_id AS entity,

@@ -1,37 +1,31 @@
-/* metrics-api metric=minutes_depth fingerprint=6d22c12e7347 */
-WITH by_day AS (
-  SELECT
-    user_id AS entity,
-    CAST(CASE
-      WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
-      THEN occurred_at + INTERVAL '1 HOUR'
-      ELSE occurred_at + INTERVAL '2 HOUR'
-    END AS DATE) - DATE '2026-03-02' AS "day",
-    SUM(COALESCE(CASE WHEN minutes BETWEEN -1e20 AND 1e20 THEN CAST(minutes AS DECIMAL) END, 0)) AS amount
-  FROM app_events
-  WHERE
-    occurred_at >= TIMESTAMP '2026-03-01 23:00:00'
-    AND occurred_at < TIMESTAMP '2026-03-29 22:00:00'
-    AND occurred_on >= DATE '2026-02-28'
-    AND occurred_on <= DATE '2026-03-30'
-    AND NOT COALESCE(is_internal, FALSE)
-    AND (
-      (
-        event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308 AND minutes >= 3
-      )
-      OR event = 'shared'
-    )
-    AND user_id <> ''
-  GROUP BY
-    1,
-    2
-), scores AS (
+/* metrics-api metric=minutes_depth fingerprint=3c66c1201c7b */
+WITH scores AS (
   SELECT
     DATE '2026-03-23' AS period,
     users.known_day,
-    by_day.entity,
-    SUM(by_day.amount) AS score
-  FROM by_day
+    app_events.entity,
+    app_events.score
+  FROM (
+    SELECT
+      user_id AS entity,
+      SUM(COALESCE(CASE WHEN minutes BETWEEN -1e20 AND 1e20 THEN CAST(minutes AS DECIMAL) END, 0)) AS score
+    FROM app_events
+    WHERE
+      occurred_at >= TIMESTAMP '2026-03-01 23:00:00'
+      AND occurred_at < TIMESTAMP '2026-03-29 22:00:00'
+      AND occurred_on >= DATE '2026-02-28'
+      AND occurred_on <= DATE '2026-03-30'
+      AND NOT COALESCE(is_internal, FALSE)
+      AND (
+        (
+          event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308 AND minutes >= 3
+        )
+        OR event = 'shared'
+      )
+      AND user_id <> ''
+    GROUP BY
+      1
+  ) AS app_events
   LEFT JOIN (
     SELECT
       id AS who,
@@ -52,10 +46,7 @@ WITH by_day AS (
     WHERE
       id <> '' AND signed_up_at < TIMESTAMP '2026-03-29 22:00:00'
   ) AS users
-    ON by_day.entity = users.who
-  GROUP BY
-    2,
-    3
+    ON app_events.entity = users.who
 ), by_score AS (
   SELECT
     period,

@@ -1,19 +1,21 @@
-/* metrics-api metric=watch_frequency fingerprint=5ea6274a24e9 */
-WITH active_days AS (
+/* metrics-api metric=watch_frequency fingerprint=2f2a24082b2c */
+WITH people AS (
   SELECT
     user_id AS entity,
-    DATE_DIFF(
-      DATE(
-        CASE
-          WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00+00'
-          THEN TIMESTAMP_ADD(occurred_at, INTERVAL 1 HOUR)
-          ELSE TIMESTAMP_ADD(occurred_at, INTERVAL 2 HOUR)
-        END,
-        'UTC'
-      ),
-      DATE '2026-02-24',
-      DAY
-    ) AS `day`
+    BIT_OR(
+      1 << DATE_DIFF(
+        DATE(
+          CASE
+            WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00+00'
+            THEN TIMESTAMP_ADD(occurred_at, INTERVAL 1 HOUR)
+            ELSE TIMESTAMP_ADD(occurred_at, INTERVAL 2 HOUR)
+          END,
+          'UTC'
+        ),
+        DATE '2026-02-24',
+        DAY
+      )
+    ) AS days
   FROM app_events
   WHERE
     occurred_at >= TIMESTAMP '2026-02-23 23:00:00+00'
@@ -29,172 +31,102 @@ WITH active_days AS (
     )
     AND user_id <> ''
   GROUP BY
-    1,
-    2
-), placed_days AS (
+    1
+), by_days AS (
   SELECT
-    users.known_day,
-    active_days.entity,
-    1 AS weight,
-    active_days.`day` AS opens,
-    active_days.`day` + 7 AS closes
-  FROM active_days
-  LEFT JOIN (
+    spine.period,
+    people.known_day,
+    BIT_COUNT(people.days & spine.mask) AS score,
+    COUNT(*) AS users
+  FROM UNNEST([
+    STRUCT(DATE '2026-03-02' AS period, 127 AS mask),
+    STRUCT(DATE '2026-03-03' AS period, 254 AS mask),
+    STRUCT(DATE '2026-03-04' AS period, 508 AS mask),
+    STRUCT(DATE '2026-03-05' AS period, 1016 AS mask),
+    STRUCT(DATE '2026-03-06' AS period, 2032 AS mask),
+    STRUCT(DATE '2026-03-07' AS period, 4064 AS mask),
+    STRUCT(DATE '2026-03-08' AS period, 8128 AS mask),
+    STRUCT(DATE '2026-03-09' AS period, 16256 AS mask),
+    STRUCT(DATE '2026-03-10' AS period, 32512 AS mask),
+    STRUCT(DATE '2026-03-11' AS period, 65024 AS mask),
+    STRUCT(DATE '2026-03-12' AS period, 130048 AS mask),
+    STRUCT(DATE '2026-03-13' AS period, 260096 AS mask),
+    STRUCT(DATE '2026-03-14' AS period, 520192 AS mask),
+    STRUCT(DATE '2026-03-15' AS period, 1040384 AS mask),
+    STRUCT(DATE '2026-03-16' AS period, 2080768 AS mask),
+    STRUCT(DATE '2026-03-17' AS period, 4161536 AS mask),
+    STRUCT(DATE '2026-03-18' AS period, 8323072 AS mask),
+    STRUCT(DATE '2026-03-19' AS period, 16646144 AS mask),
+    STRUCT(DATE '2026-03-20' AS period, 33292288 AS mask),
+    STRUCT(DATE '2026-03-21' AS period, 66584576 AS mask),
+    STRUCT(DATE '2026-03-22' AS period, 133169152 AS mask),
+    STRUCT(DATE '2026-03-23' AS period, 266338304 AS mask),
+    STRUCT(DATE '2026-03-24' AS period, 532676608 AS mask),
+    STRUCT(DATE '2026-03-25' AS period, 1065353216 AS mask),
+    STRUCT(DATE '2026-03-26' AS period, 2130706432 AS mask),
+    STRUCT(DATE '2026-03-27' AS period, 4261412864 AS mask),
+    STRUCT(DATE '2026-03-28' AS period, 8522825728 AS mask),
+    STRUCT(DATE '2026-03-29' AS period, 17045651456 AS mask)
+  ]) AS spine
+  CROSS JOIN (
     SELECT
-      id AS who,
-      CASE
-        WHEN DATE_DIFF(
-          DATE(
-            CASE
-              WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00+00'
-              THEN TIMESTAMP_ADD(signed_up_at, INTERVAL 1 HOUR)
-              ELSE TIMESTAMP_ADD(signed_up_at, INTERVAL 2 HOUR)
-            END,
-            'UTC'
-          ),
-          DATE '2026-02-24',
-          DAY
-        ) > 0
-        THEN DATE_DIFF(
-          DATE(
-            CASE
-              WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00+00'
-              THEN TIMESTAMP_ADD(signed_up_at, INTERVAL 1 HOUR)
-              ELSE TIMESTAMP_ADD(signed_up_at, INTERVAL 2 HOUR)
-            END,
-            'UTC'
-          ),
-          DATE '2026-02-24',
-          DAY
-        )
-        ELSE 0
-      END AS known_day
-    FROM users
-    WHERE
-      id <> '' AND signed_up_at < TIMESTAMP '2026-03-29 22:00:00+00'
-  ) AS users
-    ON active_days.entity = users.who
-), changed AS (
-  SELECT
-    known_day,
-    entity,
-    `at`,
-    SUM(lift) AS lift
-  FROM (
-    SELECT
-      known_day,
-      entity,
-      opens AS `at`,
-      weight AS lift
-    FROM placed_days
-    UNION ALL
-    SELECT
-      known_day,
-      entity,
-      closes AS `at`,
-      0 - weight AS lift
-    FROM placed_days
-  ) AS found
+      people.entity,
+      people.days,
+      users.known_day
+    FROM people
+    LEFT JOIN (
+      SELECT
+        id AS who,
+        CASE
+          WHEN DATE_DIFF(
+            DATE(
+              CASE
+                WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00+00'
+                THEN TIMESTAMP_ADD(signed_up_at, INTERVAL 1 HOUR)
+                ELSE TIMESTAMP_ADD(signed_up_at, INTERVAL 2 HOUR)
+              END,
+              'UTC'
+            ),
+            DATE '2026-02-24',
+            DAY
+          ) > 0
+          THEN DATE_DIFF(
+            DATE(
+              CASE
+                WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00+00'
+                THEN TIMESTAMP_ADD(signed_up_at, INTERVAL 1 HOUR)
+                ELSE TIMESTAMP_ADD(signed_up_at, INTERVAL 2 HOUR)
+              END,
+              'UTC'
+            ),
+            DATE '2026-02-24',
+            DAY
+          )
+          ELSE 0
+        END AS known_day
+      FROM users
+      WHERE
+        id <> '' AND signed_up_at < TIMESTAMP '2026-03-29 22:00:00+00'
+    ) AS users
+      ON people.entity = users.who
+  ) AS people
+  WHERE
+    (people.days & spine.mask) <> 0
   GROUP BY
     1,
     2,
     3
-), reached AS (
-  SELECT
-    known_day,
-    `at`,
-    lift,
-    SUM(lift) OVER (PARTITION BY known_day, entity ORDER BY `at` ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS score_after
-  FROM changed
-), changes AS (
-  SELECT
-    known_day,
-    `at`,
-    score,
-    change
-  FROM (
-    SELECT
-      known_day,
-      `at`,
-      CASE WHEN score >= 6 THEN 1 WHEN score >= 3 THEN 2 WHEN score >= 1 THEN 3 ELSE 4 END AS score,
-      SUM(change) AS change
-    FROM (
-      SELECT
-        known_day,
-        `at`,
-        score_after AS score,
-        1 AS change
-      FROM reached
-      WHERE
-        score_after > 0
-      UNION ALL
-      SELECT
-        known_day,
-        `at`,
-        score_after - lift AS score,
-        -1 AS change
-      FROM reached
-      WHERE
-        score_after - lift > 0
-    ) AS found
-    GROUP BY
-      1,
-      2,
-      3
-  ) AS found
-  WHERE
-    change <> 0
 ), by_tier AS (
   SELECT
     period,
     known_day,
-    score,
-    users
-  FROM (
-    SELECT
-      spine.period,
-      changes.known_day,
-      changes.score,
-      SUM(changes.change) AS users
-    FROM UNNEST([
-      STRUCT(DATE '2026-03-02' AS period, 6 AS number),
-      STRUCT(DATE '2026-03-03' AS period, 7 AS number),
-      STRUCT(DATE '2026-03-04' AS period, 8 AS number),
-      STRUCT(DATE '2026-03-05' AS period, 9 AS number),
-      STRUCT(DATE '2026-03-06' AS period, 10 AS number),
-      STRUCT(DATE '2026-03-07' AS period, 11 AS number),
-      STRUCT(DATE '2026-03-08' AS period, 12 AS number),
-      STRUCT(DATE '2026-03-09' AS period, 13 AS number),
-      STRUCT(DATE '2026-03-10' AS period, 14 AS number),
-      STRUCT(DATE '2026-03-11' AS period, 15 AS number),
-      STRUCT(DATE '2026-03-12' AS period, 16 AS number),
-      STRUCT(DATE '2026-03-13' AS period, 17 AS number),
-      STRUCT(DATE '2026-03-14' AS period, 18 AS number),
-      STRUCT(DATE '2026-03-15' AS period, 19 AS number),
-      STRUCT(DATE '2026-03-16' AS period, 20 AS number),
-      STRUCT(DATE '2026-03-17' AS period, 21 AS number),
-      STRUCT(DATE '2026-03-18' AS period, 22 AS number),
-      STRUCT(DATE '2026-03-19' AS period, 23 AS number),
-      STRUCT(DATE '2026-03-20' AS period, 24 AS number),
-      STRUCT(DATE '2026-03-21' AS period, 25 AS number),
-      STRUCT(DATE '2026-03-22' AS period, 26 AS number),
-      STRUCT(DATE '2026-03-23' AS period, 27 AS number),
-      STRUCT(DATE '2026-03-24' AS period, 28 AS number),
-      STRUCT(DATE '2026-03-25' AS period, 29 AS number),
-      STRUCT(DATE '2026-03-26' AS period, 30 AS number),
-      STRUCT(DATE '2026-03-27' AS period, 31 AS number),
-      STRUCT(DATE '2026-03-28' AS period, 32 AS number),
-      STRUCT(DATE '2026-03-29' AS period, 33 AS number)
-    ]) AS spine
-    JOIN changes
-      ON changes.`at` <= spine.number
-    GROUP BY
-      1,
-      2,
-      3
-  ) AS spine
-  WHERE
-    users > 0
+    CASE WHEN score >= 6 THEN 1 WHEN score >= 3 THEN 2 WHEN score >= 1 THEN 3 ELSE 4 END AS score,
+    SUM(users) AS users
+  FROM by_days
+  GROUP BY
+    1,
+    2,
+    3
 ), sizes AS (
   SELECT
     period,

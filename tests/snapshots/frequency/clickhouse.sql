@@ -1,19 +1,24 @@
-/* metrics-api metric=watch_frequency fingerprint=5ea6274a24e9 */
-WITH active_days AS (
+/* metrics-api metric=watch_frequency fingerprint=2f2a24082b2c */
+WITH people AS (
   SELECT
     user_id AS entity,
-    dateDiff(
-      'day',
-      toDate32('2026-02-24'),
-      toDate32(
-        CASE
-          WHEN occurred_at < toDateTime64('2026-03-29 01:00:00', 6, 'UTC')
-          THEN occurred_at + INTERVAL '1' HOUR
-          ELSE occurred_at + INTERVAL '2' HOUR
-        END,
-        'UTC'
+    groupBitOr(
+      bitShiftLeft(
+        toUInt64(1),
+        dateDiff(
+          'day',
+          toDate32('2026-02-24'),
+          toDate32(
+            CASE
+              WHEN occurred_at < toDateTime64('2026-03-29 01:00:00', 6, 'UTC')
+              THEN occurred_at + INTERVAL '1' HOUR
+              ELSE occurred_at + INTERVAL '2' HOUR
+            END,
+            'UTC'
+          )
+        )
       )
-    ) AS "day"
+    ) AS days
   FROM app_events
   WHERE
     occurred_at >= toDateTime64('2026-02-23 23:00:00', 6, 'UTC')
@@ -29,173 +34,103 @@ WITH active_days AS (
     )
     AND user_id <> ''
   GROUP BY
-    1,
-    2
-), placed_days AS (
+    1
+), by_days AS (
   SELECT
-    users.known_day AS known_day,
-    active_days.entity AS entity,
-    1 AS weight,
-    active_days."day" AS opens,
-    active_days."day" + 7 AS closes
-  FROM active_days
-  LEFT JOIN (
+    spine.period AS period,
+    people.known_day AS known_day,
+    CAST(bitCount(bitAnd(people.days, spine.mask)) AS Nullable(Int64)) AS score,
+    toInt64(COUNT(*)) AS users
+  FROM VALUES(
+    'period Nullable(Date32), mask Nullable(Int64)',
+    ('2026-03-02', 127),
+    ('2026-03-03', 254),
+    ('2026-03-04', 508),
+    ('2026-03-05', 1016),
+    ('2026-03-06', 2032),
+    ('2026-03-07', 4064),
+    ('2026-03-08', 8128),
+    ('2026-03-09', 16256),
+    ('2026-03-10', 32512),
+    ('2026-03-11', 65024),
+    ('2026-03-12', 130048),
+    ('2026-03-13', 260096),
+    ('2026-03-14', 520192),
+    ('2026-03-15', 1040384),
+    ('2026-03-16', 2080768),
+    ('2026-03-17', 4161536),
+    ('2026-03-18', 8323072),
+    ('2026-03-19', 16646144),
+    ('2026-03-20', 33292288),
+    ('2026-03-21', 66584576),
+    ('2026-03-22', 133169152),
+    ('2026-03-23', 266338304),
+    ('2026-03-24', 532676608),
+    ('2026-03-25', 1065353216),
+    ('2026-03-26', 2130706432),
+    ('2026-03-27', 4261412864),
+    ('2026-03-28', 8522825728),
+    ('2026-03-29', 17045651456)
+  ) AS spine
+  CROSS JOIN (
     SELECT
-      id AS who,
-      CASE
-        WHEN dateDiff(
-          'day',
-          toDate32('2026-02-24'),
-          toDate32(
-            CASE
-              WHEN signed_up_at < toDateTime64('2026-03-29 01:00:00', 6, 'UTC')
-              THEN signed_up_at + INTERVAL '1' HOUR
-              ELSE signed_up_at + INTERVAL '2' HOUR
-            END,
-            'UTC'
+      people.entity AS entity,
+      people.days AS days,
+      users.known_day AS known_day
+    FROM people
+    LEFT JOIN (
+      SELECT
+        id AS who,
+        CASE
+          WHEN dateDiff(
+            'day',
+            toDate32('2026-02-24'),
+            toDate32(
+              CASE
+                WHEN signed_up_at < toDateTime64('2026-03-29 01:00:00', 6, 'UTC')
+                THEN signed_up_at + INTERVAL '1' HOUR
+                ELSE signed_up_at + INTERVAL '2' HOUR
+              END,
+              'UTC'
+            )
+          ) > 0
+          THEN dateDiff(
+            'day',
+            toDate32('2026-02-24'),
+            toDate32(
+              CASE
+                WHEN signed_up_at < toDateTime64('2026-03-29 01:00:00', 6, 'UTC')
+                THEN signed_up_at + INTERVAL '1' HOUR
+                ELSE signed_up_at + INTERVAL '2' HOUR
+              END,
+              'UTC'
+            )
           )
-        ) > 0
-        THEN dateDiff(
-          'day',
-          toDate32('2026-02-24'),
-          toDate32(
-            CASE
-              WHEN signed_up_at < toDateTime64('2026-03-29 01:00:00', 6, 'UTC')
-              THEN signed_up_at + INTERVAL '1' HOUR
-              ELSE signed_up_at + INTERVAL '2' HOUR
-            END,
-            'UTC'
-          )
-        )
-        ELSE 0
-      END AS known_day
-    FROM users
-    WHERE
-      id <> '' AND signed_up_at < toDateTime64('2026-03-29 22:00:00', 6, 'UTC')
-  ) AS users
-    ON active_days.entity = users.who
-), changed AS (
-  SELECT
-    known_day,
-    entity,
-    "at",
-    SUM(lift) AS lift
-  FROM (
-    SELECT
-      known_day,
-      entity,
-      opens AS "at",
-      weight AS lift
-    FROM placed_days
-    UNION ALL
-    SELECT
-      known_day,
-      entity,
-      closes AS "at",
-      0 - weight AS lift
-    FROM placed_days
-  ) AS found
+          ELSE 0
+        END AS known_day
+      FROM users
+      WHERE
+        id <> '' AND signed_up_at < toDateTime64('2026-03-29 22:00:00', 6, 'UTC')
+    ) AS users
+      ON people.entity = users.who
+  ) AS people
+  WHERE
+    bitAnd(people.days, spine.mask) <> 0
   GROUP BY
     1,
     2,
     3
-), reached AS (
-  SELECT
-    known_day,
-    "at",
-    lift,
-    SUM(lift) OVER (PARTITION BY known_day, entity ORDER BY "at" ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS score_after
-  FROM changed
-), changes AS (
-  SELECT
-    known_day,
-    "at",
-    score,
-    change
-  FROM (
-    SELECT
-      known_day,
-      "at",
-      CASE WHEN score >= 6 THEN 1 WHEN score >= 3 THEN 2 WHEN score >= 1 THEN 3 ELSE 4 END AS score,
-      SUM(change) AS change
-    FROM (
-      SELECT
-        known_day,
-        "at",
-        score_after AS score,
-        1 AS change
-      FROM reached
-      WHERE
-        score_after > 0
-      UNION ALL
-      SELECT
-        known_day,
-        "at",
-        score_after - lift AS score,
-        -1 AS change
-      FROM reached
-      WHERE
-        score_after - lift > 0
-    ) AS found
-    GROUP BY
-      1,
-      2,
-      3
-  ) AS found
-  WHERE
-    change <> 0
 ), by_tier AS (
   SELECT
     period,
     known_day,
-    score,
-    users
-  FROM (
-    SELECT
-      spine.period AS period,
-      changes.known_day AS known_day,
-      changes.score AS score,
-      SUM(changes.change) AS users
-    FROM VALUES(
-      'period Nullable(Date32), number Nullable(Int64)',
-      ('2026-03-02', 6),
-      ('2026-03-03', 7),
-      ('2026-03-04', 8),
-      ('2026-03-05', 9),
-      ('2026-03-06', 10),
-      ('2026-03-07', 11),
-      ('2026-03-08', 12),
-      ('2026-03-09', 13),
-      ('2026-03-10', 14),
-      ('2026-03-11', 15),
-      ('2026-03-12', 16),
-      ('2026-03-13', 17),
-      ('2026-03-14', 18),
-      ('2026-03-15', 19),
-      ('2026-03-16', 20),
-      ('2026-03-17', 21),
-      ('2026-03-18', 22),
-      ('2026-03-19', 23),
-      ('2026-03-20', 24),
-      ('2026-03-21', 25),
-      ('2026-03-22', 26),
-      ('2026-03-23', 27),
-      ('2026-03-24', 28),
-      ('2026-03-25', 29),
-      ('2026-03-26', 30),
-      ('2026-03-27', 31),
-      ('2026-03-28', 32),
-      ('2026-03-29', 33)
-    ) AS spine
-    JOIN changes
-      ON changes."at" <= spine.number
-    GROUP BY
-      1,
-      2,
-      3
-  ) AS spine
-  WHERE
-    users > 0
+    CASE WHEN score >= 6 THEN 1 WHEN score >= 3 THEN 2 WHEN score >= 1 THEN 3 ELSE 4 END AS score,
+    SUM(users) AS users
+  FROM by_days
+  GROUP BY
+    1,
+    2,
+    3
 ), sizes AS (
   SELECT
     period,

@@ -1,12 +1,14 @@
-/* metrics-api metric=watch_frequency fingerprint=5ea6274a24e9 */
-WITH active_days AS (
+/* metrics-api metric=watch_frequency fingerprint=2f2a24082b2c */
+WITH people AS (
   SELECT
     user_id AS entity,
-    CAST(CASE
-      WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
-      THEN occurred_at + INTERVAL '1 HOUR'
-      ELSE occurred_at + INTERVAL '2 HOUR'
-    END AS DATE) - DATE '2026-02-24' AS "day"
+    BIT_OR(
+      CAST(1 AS BIGINT) << CAST(CAST(CASE
+        WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
+        THEN occurred_at + INTERVAL '1 HOUR'
+        ELSE occurred_at + INTERVAL '2 HOUR'
+      END AS DATE) - DATE '2026-02-24' AS INT)
+    ) AS days
   FROM app_events
   WHERE
     occurred_at >= TIMESTAMP '2026-02-23 23:00:00'
@@ -22,157 +24,87 @@ WITH active_days AS (
     )
     AND user_id <> ''
   GROUP BY
-    1,
-    2
-), placed_days AS (
+    1
+), by_days AS (
   SELECT
-    users.known_day,
-    active_days.entity,
-    1 AS weight,
-    active_days."day" AS opens,
-    active_days."day" + 7 AS closes
-  FROM active_days
-  LEFT JOIN (
+    spine.period,
+    people.known_day,
+    BIT_COUNT(CAST((people.days & spine.mask) AS BIT(64))) AS score,
+    COUNT(*) AS users
+  FROM (VALUES
+    (DATE '2026-03-02', 127),
+    (DATE '2026-03-03', 254),
+    (DATE '2026-03-04', 508),
+    (DATE '2026-03-05', 1016),
+    (DATE '2026-03-06', 2032),
+    (DATE '2026-03-07', 4064),
+    (DATE '2026-03-08', 8128),
+    (DATE '2026-03-09', 16256),
+    (DATE '2026-03-10', 32512),
+    (DATE '2026-03-11', 65024),
+    (DATE '2026-03-12', 130048),
+    (DATE '2026-03-13', 260096),
+    (DATE '2026-03-14', 520192),
+    (DATE '2026-03-15', 1040384),
+    (DATE '2026-03-16', 2080768),
+    (DATE '2026-03-17', 4161536),
+    (DATE '2026-03-18', 8323072),
+    (DATE '2026-03-19', 16646144),
+    (DATE '2026-03-20', 33292288),
+    (DATE '2026-03-21', 66584576),
+    (DATE '2026-03-22', 133169152),
+    (DATE '2026-03-23', 266338304),
+    (DATE '2026-03-24', 532676608),
+    (DATE '2026-03-25', 1065353216),
+    (DATE '2026-03-26', 2130706432),
+    (DATE '2026-03-27', 4261412864),
+    (DATE '2026-03-28', 8522825728),
+    (DATE '2026-03-29', 17045651456)) AS spine(period, mask)
+  CROSS JOIN (
     SELECT
-      id AS who,
-      CASE
-        WHEN CAST(CASE
-          WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
-          THEN signed_up_at + INTERVAL '1 HOUR'
-          ELSE signed_up_at + INTERVAL '2 HOUR'
-        END AS DATE) - DATE '2026-02-24' > 0
-        THEN CAST(CASE
-          WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
-          THEN signed_up_at + INTERVAL '1 HOUR'
-          ELSE signed_up_at + INTERVAL '2 HOUR'
-        END AS DATE) - DATE '2026-02-24'
-        ELSE 0
-      END AS known_day
-    FROM users
-    WHERE
-      id <> '' AND signed_up_at < TIMESTAMP '2026-03-29 22:00:00'
-  ) AS users
-    ON active_days.entity = users.who
-), changed AS (
-  SELECT
-    known_day,
-    entity,
-    "at",
-    SUM(lift) AS lift
-  FROM (
-    SELECT
-      known_day,
-      entity,
-      opens AS "at",
-      weight AS lift
-    FROM placed_days
-    UNION ALL
-    SELECT
-      known_day,
-      entity,
-      closes AS "at",
-      0 - weight AS lift
-    FROM placed_days
-  ) AS found
+      people.entity,
+      people.days,
+      users.known_day
+    FROM people
+    LEFT JOIN (
+      SELECT
+        id AS who,
+        CASE
+          WHEN CAST(CASE
+            WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
+            THEN signed_up_at + INTERVAL '1 HOUR'
+            ELSE signed_up_at + INTERVAL '2 HOUR'
+          END AS DATE) - DATE '2026-02-24' > 0
+          THEN CAST(CASE
+            WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
+            THEN signed_up_at + INTERVAL '1 HOUR'
+            ELSE signed_up_at + INTERVAL '2 HOUR'
+          END AS DATE) - DATE '2026-02-24'
+          ELSE 0
+        END AS known_day
+      FROM users
+      WHERE
+        id <> '' AND signed_up_at < TIMESTAMP '2026-03-29 22:00:00'
+    ) AS users
+      ON people.entity = users.who
+  ) AS people
+  WHERE
+    (people.days & spine.mask) <> 0
   GROUP BY
     1,
     2,
     3
-), reached AS (
-  SELECT
-    known_day,
-    "at",
-    lift,
-    SUM(lift) OVER (PARTITION BY known_day, entity ORDER BY "at" ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS score_after
-  FROM changed
-), changes AS (
-  SELECT
-    known_day,
-    "at",
-    score,
-    change
-  FROM (
-    SELECT
-      known_day,
-      "at",
-      CASE WHEN score >= 6 THEN 1 WHEN score >= 3 THEN 2 WHEN score >= 1 THEN 3 ELSE 4 END AS score,
-      SUM(change) AS change
-    FROM (
-      SELECT
-        known_day,
-        "at",
-        score_after AS score,
-        1 AS change
-      FROM reached
-      WHERE
-        score_after > 0
-      UNION ALL
-      SELECT
-        known_day,
-        "at",
-        score_after - lift AS score,
-        -1 AS change
-      FROM reached
-      WHERE
-        score_after - lift > 0
-    ) AS found
-    GROUP BY
-      1,
-      2,
-      3
-  ) AS found
-  WHERE
-    change <> 0
 ), by_tier AS (
   SELECT
     period,
     known_day,
-    score,
-    users
-  FROM (
-    SELECT
-      spine.period,
-      changes.known_day,
-      changes.score,
-      SUM(changes.change) AS users
-    FROM (VALUES
-      (DATE '2026-03-02', 6),
-      (DATE '2026-03-03', 7),
-      (DATE '2026-03-04', 8),
-      (DATE '2026-03-05', 9),
-      (DATE '2026-03-06', 10),
-      (DATE '2026-03-07', 11),
-      (DATE '2026-03-08', 12),
-      (DATE '2026-03-09', 13),
-      (DATE '2026-03-10', 14),
-      (DATE '2026-03-11', 15),
-      (DATE '2026-03-12', 16),
-      (DATE '2026-03-13', 17),
-      (DATE '2026-03-14', 18),
-      (DATE '2026-03-15', 19),
-      (DATE '2026-03-16', 20),
-      (DATE '2026-03-17', 21),
-      (DATE '2026-03-18', 22),
-      (DATE '2026-03-19', 23),
-      (DATE '2026-03-20', 24),
-      (DATE '2026-03-21', 25),
-      (DATE '2026-03-22', 26),
-      (DATE '2026-03-23', 27),
-      (DATE '2026-03-24', 28),
-      (DATE '2026-03-25', 29),
-      (DATE '2026-03-26', 30),
-      (DATE '2026-03-27', 31),
-      (DATE '2026-03-28', 32),
-      (DATE '2026-03-29', 33)) AS spine(period, number)
-    JOIN changes
-      ON changes."at" <= spine.number
-    GROUP BY
-      1,
-      2,
-      3
-  ) AS spine
-  WHERE
-    users > 0
+    CASE WHEN score >= 6 THEN 1 WHEN score >= 3 THEN 2 WHEN score >= 1 THEN 3 ELSE 4 END AS score,
+    SUM(users) AS users
+  FROM by_days
+  GROUP BY
+    1,
+    2,
+    3
 ), sizes AS (
   SELECT
     period,

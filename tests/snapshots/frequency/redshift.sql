@@ -1,4 +1,4 @@
-/* metrics-api metric=watch_frequency fingerprint=5ea6274a24e9 */
+/* metrics-api metric=watch_frequency fingerprint=2f2a24082b2c */
 WITH active_days AS (
   SELECT
     user_id AS entity,

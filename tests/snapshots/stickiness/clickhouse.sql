@@ -1,4 +1,4 @@
-/* metrics-api metric=stickiness fingerprint=e3b62f906922 */
+/* metrics-api metric=stickiness fingerprint=7e281bd09e7b */
 WITH active_days AS (
   SELECT
     user_id AS entity,
@@ -86,23 +86,15 @@ WITH active_days AS (
     ON long_windows."day" = short_windows."day"
   GROUP BY
     1
-), scores AS (
-  SELECT
-    spine.period AS period,
-    active_days.entity AS entity,
-    toInt64(COUNT(*)) AS score
-  FROM VALUES('period Nullable(Date32), first_day Nullable(Int64), last_day Nullable(Int64)', ('2026-03-23', 6, 33)) AS spine
-  JOIN active_days
-    ON active_days."day" >= spine.first_day AND active_days."day" <= spine.last_day
-  GROUP BY
-    1,
-    2
 ), by_active_days AS (
   SELECT
-    period,
-    score AS active_days,
+    spine.period AS period,
+    CAST(bitCount(bitAnd(people.days, spine.mask)) AS Nullable(Int64)) AS active_days,
     toInt64(COUNT(*)) AS users
-  FROM scores
+  FROM VALUES('period Nullable(Date32), mask Nullable(Int64)', ('2026-03-23', 17179869120)) AS spine
+  CROSS JOIN people
+  WHERE
+    bitAnd(people.days, spine.mask) <> 0
   GROUP BY
     1,
     2

@@ -1,4 +1,4 @@
-/* metrics-api metric=stickiness fingerprint=e3b62f906922 */
+/* metrics-api metric=stickiness fingerprint=7e281bd09e7b */
 WITH active_days AS (
   SELECT
     user_id AS entity,
@@ -75,24 +75,16 @@ WITH active_days AS (
     ON long_windows."day" = short_windows."day"
   GROUP BY
     1
-), scores AS (
-  SELECT
-    spine.period,
-    active_days.entity,
-    COUNT(*) AS score
-  FROM (VALUES
-    (DATE '2026-03-23', 6, 33)) AS spine(period, first_day, last_day)
-  JOIN active_days
-    ON active_days."day" >= spine.first_day AND active_days."day" <= spine.last_day
-  GROUP BY
-    1,
-    2
 ), by_active_days AS (
   SELECT
-    period,
-    score AS active_days,
+    spine.period,
+    BIT_COUNT(people.days & spine.mask) AS active_days,
     COUNT(*) AS users
-  FROM scores
+  FROM (VALUES
+    (DATE '2026-03-23', 17179869120)) AS spine(period, mask)
+  CROSS JOIN people
+  WHERE
+    (people.days & spine.mask) <> 0
   GROUP BY
     1,
     2

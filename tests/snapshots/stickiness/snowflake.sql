@@ -1,4 +1,4 @@
-/* metrics-api metric=stickiness fingerprint=e3b62f906922 */
+/* metrics-api metric=stickiness fingerprint=7e281bd09e7b */
 WITH active_days AS (
   SELECT
     user_id AS entity,
@@ -89,7 +89,7 @@ WITH active_days AS (
     ON long_windows."DAY" = short_windows."DAY"
   GROUP BY
     1
-), scores AS (
+), in_windows AS (
   SELECT
     spine.period,
     active_days.entity,
@@ -107,6 +107,12 @@ WITH active_days AS (
   GROUP BY
     1,
     2
+), scores AS (
+  SELECT
+    period,
+    entity,
+    score
+  FROM in_windows
 ), by_active_days AS (
   SELECT
     period,
