@@ -137,6 +137,15 @@ Cohort = Annotated[
         show_default=False,
     ),
 ]
+CohortAsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--cohort-as-of",
+        help="The day of the cohorts: range_end, or bucket_end for each bucket its own.",
+        rich_help_panel=PEOPLE,
+        show_default=False,
+    ),
+]
 ByCohort = Annotated[
     list[str] | None,
     typer.Option(
@@ -195,6 +204,7 @@ def question(
     limit: Limit = None,
     cohort: Cohort = None,
     by_cohort: ByCohort = None,
+    cohort_as_of: CohortAsOf = None,
     members: Members = None,
     first: First = None,
     after: After = None,
@@ -224,6 +234,7 @@ def question(
         "compare": compare,
         "cohort": cohort,
         "by_cohorts": ",".join(by_cohort or ()),
+        "cohort_as_of": cohort_as_of,
         "members": _choices(members) if members else None,
         "first": first,
         "after": after,

@@ -7,10 +7,12 @@ from dataclasses import replace
 
 from metrics_api.families import families
 from metrics_api.families.relations import is_member
+from metrics_api.periods import MICROSECOND
 from metrics_api.plan.expr import Col, all_of, any_of, negated, text
 from metrics_api.plan.nodes import Plan, Project, Union
 from metrics_api.query.bind import BoundQuery, answer_columns
 from metrics_api.query.dimension import NONE
+from metrics_api.query.metric_query import CohortAsOf
 from metrics_api.semantic.model import Metric
 
 PartsOf = Callable[[BoundQuery], Mapping[str, Plan]]
@@ -30,6 +32,27 @@ def _people(query: BoundQuery, cohort: Metric) -> Plan:
     family = families()[cohort.type]
     assert family.members is not None
     return family.members.plan(query.of_members(cohort))
+
+
+def with_cohorts_of_each_bucket(query: BoundQuery, parts_of: PartsOf) -> Mapping[str, Plan]:
+    """The parts of a question whose cohorts are those of each bucket's end: each bucket is a question by itself.
+
+    What is not told by bucket, such as `overall`, has the cohorts of the range's end.
+    """
+    family = families()[query.metric.type]
+    told = [part for part in query.parts if family.is_flagged(part)]
+    if query.cohort_as_of is CohortAsOf.RANGE_END or not told:
+        return parts_of(query)
+    rest = tuple(part for part in query.parts if part not in told)
+    found = dict(parts_of(replace(query, parts=rest))) if rest else {}
+    for part in told:
+        each = []
+        for bucket in query.periods:
+            first = query.calendar.local_date(bucket.start)
+            last = query.calendar.local_date(bucket.end - MICROSECOND)
+            each.append(parts_of(replace(query, parts=(part,), first=first, last=last))[part])
+        found[part] = Union(tuple(each)) if len(each) > 1 else each[0]
+    return {part: found[part] for part in query.parts}
 
 
 def with_each_cohort(query: BoundQuery, parts_of: PartsOf) -> Mapping[str, Plan]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
-from metrics_api.compile.cohorts import with_each_cohort, with_memberships
+from metrics_api.compile.cohorts import with_cohorts_of_each_bucket, with_each_cohort, with_memberships
 from metrics_api.compile.comparison import with_previous
 from metrics_api.compile.groups import with_ranking, with_subtotals
 from metrics_api.compile.inner_names import with_inner_names, with_own_names
@@ -54,7 +54,8 @@ class Statement:
 def plan_of(query: BoundQuery) -> Plan:
     """What a question means, with no word about any engine."""
     family = families()[query.metric.type]
-    inner, names = with_inner_names(with_memberships(query))
+    inner, names = with_inner_names(query)
+    ranked = with_ranking(with_memberships(inner), family).ranked
 
     def of_people(asked: BoundQuery) -> Mapping[str, Plan]:
         parts = family.plan(asked)
@@ -63,11 +64,14 @@ def plan_of(query: BoundQuery) -> Plan:
     def parts_of(asked: BoundQuery) -> Mapping[str, Plan]:
         return with_each_cohort(asked, of_people)
 
+    def as_of_its_end(asked: BoundQuery) -> Mapping[str, Plan]:
+        return with_subtotals(with_memberships(replace(asked, ranked=ranked)), parts_of)
+
     columns = answer_columns(query, family)
     if query.parts[0] in (MEMBERS, MEMBER_COUNT):
-        parts: Mapping[str, Plan] = with_members(inner, family)
+        parts: Mapping[str, Plan] = with_members(with_memberships(inner), family)
     else:
-        parts = with_subtotals(with_ranking(inner, family), parts_of)
+        parts = with_cohorts_of_each_bucket(inner, as_of_its_end)
     named = {part: with_own_names(plan, names) for part, plan in parts.items()}
     return combined({part: ordered(query, plan, columns[part]) for part, plan in named.items()}, columns)
 

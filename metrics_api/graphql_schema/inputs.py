@@ -53,6 +53,12 @@ class Compare(enum.Enum):
     PREVIOUS_YEAR = strawberry.enum_value("previous_year", description="The same dates; for weeks, 52 weeks before.")
 
 
+@strawberry.enum(description="The day of which cohorts are.")
+class CohortAsOf(enum.Enum):
+    RANGE_END = strawberry.enum_value("range_end", description="The last day of the range.")
+    BUCKET_END = strawberry.enum_value("bucket_end", description="The last day of each bucket; overall, of the range.")
+
+
 @strawberry.enum(description="The direction of an order.")
 class Direction(enum.Enum):
     ASC = "asc"

@@ -15,7 +15,15 @@ from strawberry.types.info import Info
 
 from metrics_api.families import families
 from metrics_api.graphql_schema.context import RequestContext
-from metrics_api.graphql_schema.inputs import Compare, DurationInput, Grain, TimeInput, listed, optional_argument
+from metrics_api.graphql_schema.inputs import (
+    CohortAsOf,
+    Compare,
+    DurationInput,
+    Grain,
+    TimeInput,
+    listed,
+    optional_argument,
+)
 from metrics_api.graphql_schema.layout import Layout, camel
 from metrics_api.graphql_schema.object_types import ObjectTypes, not_constructed
 from metrics_api.graphql_schema.question import question
@@ -119,6 +127,7 @@ class MetricFields:
             yield "cohort", "cohort", names, "Only its people, as of the end of the range."
             words = "Each of these cohorts by itself, and the people in none of them; people can be in several."
             yield "by_cohorts", "byCohorts", listed(names), words
+            yield "cohort_as_of", "cohortAsOf", CohortAsOf, "The day of the cohorts; the end of the range when absent."
 
     def _groups(self, layout: Layout) -> Iterator[_Argument]:
         sources = layout.sources

@@ -19,6 +19,7 @@ from metrics_api.query.metric_query import (
     AllOf,
     AnyOf,
     Between,
+    CohortAsOf,
     Comparison,
     Condition,
     Last,
@@ -52,6 +53,7 @@ def question(metric: str, sources: Sources, arguments: Mapping[str, Any], limits
         compare=CoreCompare(asked["compare"].value) if "compare" in asked else None,
         cohort=asked["cohort"].value if "cohort" in asked else None,
         by_cohorts=tuple(one.value for one in asked.get("by_cohorts", ())),
+        cohort_as_of=CohortAsOf(asked["cohort_as_of"].value) if "cohort_as_of" in asked else CohortAsOf.RANGE_END,
     )
 
 

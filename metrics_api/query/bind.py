@@ -22,6 +22,7 @@ from metrics_api.query.filters import Filters
 from metrics_api.query.limits import Limits
 from metrics_api.query.metric_query import (
     Between,
+    CohortAsOf,
     Compare,
     Last,
     MetricQuery,
@@ -71,7 +72,8 @@ class BoundQuery:
     ranked: tuple[tuple[str, Plan], ...] = ()
     """For each breakdown with a `top`: its greatest values, one column of them (set by the compiler)."""
     cohort: Metric | None = None
-    """Only its people count, as of the end of the range."""
+    """Only its people count."""
+    cohort_as_of: CohortAsOf = CohortAsOf.RANGE_END
     members: Page = field(default_factory=Page)
     memberships: tuple[tuple[str, Plan], ...] = ()
     """For each cohort of the question the people in it, one column `entity` (set by the compiler)."""
@@ -195,6 +197,7 @@ class _Binder:
             subtotals=query.subtotals and bool(query.by),
             compare=self.compared(),
             cohort=self.cohort(query.cohort) if query.cohort is not None else None,
+            cohort_as_of=self.cohort_as_of(grain, calendar.count(first, last, grain) if first <= last else 0),
             members=self.members(),
         )
         if not self.problems and not bound.periods:
@@ -300,6 +303,24 @@ class _Binder:
         elif found.entity != self.metric.entity:
             self.problem(f"the cohort `{name}` is one of {found.entity}s; this counts {self.metric.entity}s")
         return found
+
+    def cohort_as_of(self, grain: Grain, buckets: int) -> CohortAsOf:
+        """The day of the cohorts. Of each bucket is a question for each, so that there can only be so many."""
+        query = self.query
+        if query.cohort_as_of is CohortAsOf.RANGE_END:
+            return query.cohort_as_of
+        if query.cohort is None and not query.by_cohorts:
+            self.problem("the day of cohorts is said, and no cohort", "Name one, or leave `cohort_as_of` out.")
+        if grain is Grain.HOUR or query.compare is not None:
+            other = "compared with an earlier one" if query.compare is not None else "an hour"
+            self.problem(f"cohorts as of the end of each bucket, and a bucket is {other}", "Ask for one of them.")
+        if buckets > self.limits.cohort_buckets:
+            self.problem(
+                f"cohorts of each of about {buckets:,} buckets; at most {self.limits.cohort_buckets} are answered",
+                "Ask for a coarser grain or a shorter range.",
+                code=Code.LIMIT_EXCEEDED,
+            )
+        return query.cohort_as_of
 
     def by_cohorts(self) -> tuple[Dimension, ...]:
         names = tuple(dict.fromkeys(self.query.by_cohorts))

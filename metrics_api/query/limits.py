@@ -18,6 +18,8 @@ class Limits:
     bins: int = 100
     cohorts: int = 10
     """Cohorts to break down by."""
+    cohort_buckets: int = 100
+    """Buckets of which each has cohorts of its own day."""
     most_members: int = 10_000
     """People of one page."""
     choices: int = 1_000

@@ -72,6 +72,13 @@ class Compare(StrEnum):
     PREVIOUS_YEAR = "previous_year"
 
 
+class CohortAsOf(StrEnum):
+    """The day of which a question's cohorts are: the end of its range, or of each bucket by itself."""
+
+    RANGE_END = "range_end"
+    BUCKET_END = "bucket_end"
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Some of the people behind a number, in order of their ids.
@@ -116,5 +123,6 @@ class MetricQuery:
     """Only people of this cohort, as of the end of the range."""
     by_cohorts: tuple[str, ...] = ()
     """A breakdown `cohort`: each of these by itself, though they may overlap, and `(none)` for those in none."""
+    cohort_as_of: CohortAsOf = CohortAsOf.RANGE_END
     members: Page = Page()
     """What the part `members` tells; `member_count` is their number."""

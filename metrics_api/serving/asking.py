@@ -14,6 +14,7 @@ from metrics_api.query.metric_query import (
     AllOf,
     AnyOf,
     Between,
+    CohortAsOf,
     Compare,
     Comparison,
     Condition,
@@ -51,6 +52,7 @@ def ask(
     compare: str | Compare | None = None,
     cohort: str | None = None,
     by_cohorts: str | Sequence[str] = (),
+    cohort_as_of: str | CohortAsOf | None = None,
     members: Mapping[str, str | int | date] | None = None,
     first: int | None = None,
     after: str | None = None,
@@ -61,7 +63,8 @@ def ask(
     `start` and `end` are inclusive local dates; `last` is a duration such as `30 days`. `where` is a short SQL
     condition or `{"platform": {"in": ["ios"]}}`; `order` names columns, `-value` for descending. `top` is a number for
     the first breakdown or `{"country": 5}`, `bins` `{"minutes": [1, 5, 20]}`, `compare` `previous_period` or
-    `previous_year`. `cohort` keeps only its people, `by_cohorts` tells several apart. `members` (`{"tier": "power"}`)
+    `previous_year`. `cohort` keeps only its people, `by_cohorts` tells several apart; `cohort_as_of` is `range_end` or
+    `bucket_end`. `members` (`{"tier": "power"}`)
     asks for the people behind a number: the `first` so many `after` an id, with their `attributes`.
     """
     problems: list[Problem] = []
@@ -100,6 +103,7 @@ def ask(
         compare=read("compare", _compare, compare),
         cohort=cohort,
         by_cohorts=_names(by_cohorts),
+        cohort_as_of=read("cohort_as_of", _cohort_as_of, cohort_as_of) or CohortAsOf.RANGE_END,
         members=Page(
             tuple((members or {}).items()), Page().first if first is None else first, after, _names(attributes)
         ),
@@ -191,6 +195,14 @@ def _number(written: float | Decimal) -> Decimal:
         return Decimal(str(written))
     except InvalidOperation:
         raise ValueError(f"`{written}` is not a number") from None
+
+
+def _cohort_as_of(written: str | CohortAsOf) -> CohortAsOf:
+    try:
+        return CohortAsOf(str(written).lower())
+    except ValueError:
+        fix = did_you_mean(str(written), [one.value for one in CohortAsOf], what="days of cohorts")
+        raise QueryError(f"`{written}` is no day of cohorts", fix=fix) from None
 
 
 def _compare(written: str | Compare) -> Compare:

@@ -26,7 +26,7 @@ from metrics_api.families import families
 from metrics_api.plan.explain import story
 from metrics_api.query.bind import MEMBERS, BoundQuery, bind
 from metrics_api.query.limits import Limits
-from metrics_api.query.metric_query import MetricQuery
+from metrics_api.query.metric_query import CohortAsOf, MetricQuery
 from metrics_api.results import Answer, Info, split, usual_order, with_completeness
 from metrics_api.semantic.model import SemanticModel, Source
 from metrics_api.serving.asking import ask
@@ -268,7 +268,9 @@ class Project:
             for one in bound.by
             if one.top is not None
         )
-        cohorts = tuple(f"Cohort `{one.name}`: as of the end of the range." for one in bound.cohorts)
+        of_bucket = bound.cohort_as_of is CohortAsOf.BUCKET_END
+        when = "as of the end of each bucket; overall, of the range" if of_bucket else "as of the end of the range"
+        cohorts = tuple(f"Cohort `{one.name}`: {when}." for one in bound.cohorts)
         earlier: tuple[str, ...] = ()
         if bound.compare is not None:
             first, last = earlier_dates(bound)

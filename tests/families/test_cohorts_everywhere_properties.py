@@ -134,3 +134,22 @@ def test_a_breakdown_by_cohorts_is_each_by_itself_and_the_rest(data: st.DataObje
                     if row["cohort"] == label]  # fmt: skip
             if mine or len(names) > 1:  # Of one cohort a group that nobody is in is not shown.
                 assert same(mine, answer[part]), (asked, part, label)
+
+
+@on_every_engine(share=8)
+def test_cohorts_of_each_bucket_are_as_if_each_were_asked_alone(data: st.DataObject, engine: str) -> None:
+    world, words, _ = data.draw(settings_of())
+    project = project_with(world, {"some": data.draw(conditions(world, attributes=False))}, engine)
+    model = project.model
+    told = {name: [part for part in families()[one.type].parts if families()[one.type].is_flagged(part)]
+            for name, one in model.metrics.items()}  # fmt: skip
+    asked = data.draw(st.sampled_from(sorted(name for name, parts in told.items() if parts)))
+    (part, *_) = told[asked]
+    by = data.draw(st.sampled_from([{"cohort": "some"}, {"by_cohorts": "some"}]))
+    found = parts_of(project, ask(asked, parts=part, cohort_as_of="bucket_end", **by, **words))[part]
+    buckets = bucket_starts(words["start"], words["end"], words["grain"], world.timezone, world.week_start)
+    expected: list[dict[str, Any]] = []
+    for bucket in buckets:
+        alone = {"start": bucket.first_day, "end": bucket.last_day, "grain": words["grain"]}
+        expected += parts_of(project, ask(asked, parts=part, **by, **alone))[part]
+    assert same(found, expected), asked

@@ -168,6 +168,23 @@ def test_cohorts_in_the_catalog(project: Project) -> None:
     assert asked(streaming()[0], "{ catalog { project { name } } }")
 
 
+def test_cohorts_of_each_bucket(project: Project) -> None:
+    whole, alone = (
+        asked(project, f"{{ metrics {{ searches({words}) {{ rows {{ period value }} overall {{ value }} }} }} }}")
+        for words in (
+            f"{RANGE}, cohort: VIEWERS, cohortAsOf: BUCKET_END",
+            f"{RANGE}, cohort: VIEWERS, cohortAsOf: RANGE_END",
+        )
+    )
+    assert whole["metrics"]["searches"]["overall"] == alone["metrics"]["searches"]["overall"]
+    last = whole["metrics"]["searches"]["rows"][-1]
+    assert last == alone["metrics"]["searches"]["rows"][-1]
+    first = whole["metrics"]["searches"]["rows"][0]["period"]
+    words = f'time: {{between: {{from: "{first}", to: "{first}"}}}}, cohort: VIEWERS'
+    by_itself = asked(project, f"{{ metrics {{ searches({words}) {{ rows {{ period value }} }} }} }}")
+    assert by_itself["metrics"]["searches"]["rows"] == whole["metrics"]["searches"]["rows"][:1]
+
+
 def test_cohorts_that_there_are_not(project: Project) -> None:
     for wrong in ("searches(cohort: VIEWER) { rows { value } }", "searches(byCohorts: [VIEWER]) { rows { value } }"):
         (error,) = over_http(project, f"{{ metrics {{ {wrong} }} }}")["errors"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from metrics_api.graphql_schema.context import RequestContext
 from metrics_api.graphql_schema.layout import Cell, Layout
 from metrics_api.graphql_schema.selection import Selected
-from metrics_api.query.metric_query import MetricQuery
+from metrics_api.query.metric_query import CohortAsOf, MetricQuery
 from metrics_api.results import Answer, Info
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def _whole(query: MetricQuery, layout: Layout, selected: Selected) -> MetricQuer
     compared = any(one.column in selected.columns for one in layout.main.compared)
     return replace(
         query, by=(), by_cohorts=(), top=(), bins=(), subtotals=False, order=(), limit=None, parts=("overall",),
+        cohort_as_of=CohortAsOf.RANGE_END,
         measures=_measures(layout, ["overall"], selected.columns), compare=query.compare if compared else None,
     )  # fmt: skip
 

@@ -24,7 +24,7 @@ from metrics_api.graphql_schema.object_types import AnswerInfo, ObjectTypes, not
 from metrics_api.graphql_schema.scalars import BigInt
 from metrics_api.graphql_schema.selection import Document, Selected
 from metrics_api.query.bind import MEMBER_COUNT, MEMBERS
-from metrics_api.query.metric_query import MetricQuery, Page
+from metrics_api.query.metric_query import CohortAsOf, MetricQuery, Page
 from metrics_api.results import Answer
 
 QUESTION = "question"
@@ -77,7 +77,8 @@ class _MembersField(StrawberryField):
 def _of_members(about: MetricQuery, of: tuple[tuple[str, Any], ...]) -> MetricQuery:
     """The metric's question, without what only shapes rows."""
     return replace(
-        about, by=(), by_cohorts=(), top=(), bins=(), subtotals=False, compare=None, order=(), limit=None,
+        about, by=(), by_cohorts=(), cohort_as_of=CohortAsOf.RANGE_END, top=(), bins=(), subtotals=False, compare=None,
+        order=(), limit=None,
         measures=None, parts=(), members=Page(of),
     )  # fmt: skip
 

@@ -161,6 +161,22 @@ accounts: {all_of: [watch]}
             "back: the people of 1 metrics in each of 169 buckets; at most 100",
         ),
         ({"metric": "clicks", "cohort": "sone"}, "clicks: there is no cohort `sone`\n    Did you mean `some`?"),
+        (
+            {"metric": "clicks", "cohort_as_of": "bucket_end"},
+            "clicks: the day of cohorts is said, and no cohort\n    Name one, or leave `cohort_as_of` out.",
+        ),
+        (
+            {"metric": "clicks", "cohort": "some", "cohort_as_of": "bucket_end", "grain": "hour"},
+            "clicks: cohorts as of the end of each bucket, and a bucket is an hour\n    Ask for one of them.",
+        ),
+        (
+            {"metric": "clicks", "cohort": "some", "cohort_as_of": "bucket_end", "start": "2010-01-01"},
+            "clicks: cohorts of each of about 5,922 buckets; at most 100 are answered\n    Ask for a coarser grain",
+        ),
+        (
+            {"metric": "clicks", "cohort": "some", "cohort_as_of": "bucket_ends"},
+            "`bucket_ends` is no day of cohorts\n    Did you mean `bucket_end`?",
+        ),
         ({"metric": "soma"}, "there is no metric `soma`\n    Did you mean `some`?"),
     ],
 )
