@@ -103,16 +103,16 @@ QUESTIONS = (
     ),
     Question(
         "frequency_30_days", "watch_frequency", {"start": "2025-11-01", "end": "2025-11-30"},
-        ("period", "tier", "users"), VALUE, "occurred_at user_id minutes", since="2025-10-25 22:00:00",
+        ("period", "tier", "users"), VALUE, "occurred_at user_id minutes", since="2025-10-25 22:00:00", grows=True,
     ),
     Question(
         "breadth_by_week", "feature_breadth", {**SEASON, "grain": "week"}, ("period", "tier", "users"),
         f"({VALUE} OR event IN ('searched', 'added_to_list'))", "occurred_at user_id minutes",
-        since="2025-08-10 22:00:00",
+        since="2025-08-10 22:00:00", grows=True,
     ),
     Question(
         "depth_by_week", "minutes_depth", {**SEASON, "grain": "week"}, ("period", "tier", "users"), VALUE,
-        "occurred_at user_id minutes", since="2025-08-10 22:00:00",
+        "occurred_at user_id minutes", since="2025-08-10 22:00:00", grows=True,
     ),
     Question(
         "depth_migration", "minutes_depth", {"start": "2025-11-30", "end": "2025-11-30", "parts": "migration"},
@@ -124,7 +124,7 @@ QUESTIONS = (
     ),
     Question(
         "weekly_retention", "weekly_retention", {**SEASON, "measures": ""}, CELLS, RETURNS,
-        "occurred_at user_id minutes", since="2025-08-31 22:00:00",
+        "occurred_at user_id minutes", since="2025-08-31 22:00:00", grows=True,
     ),
     Question(
         "first_month_by_day", "first_month_by_day", {**SEASON, "measures": ""}, CELLS, RETURNS,
@@ -136,7 +136,7 @@ QUESTIONS = (
     ),
     Question(
         "engaged_by_day", "engaged_users", {"start": "2025-11-01", "end": "2025-11-30"}, ("period", "size"), VALUE,
-        "occurred_at user_id minutes", since="2025-10-25 22:00:00",
+        "occurred_at user_id minutes", since="2025-10-25 22:00:00", grows=True,
     ),
     Question(
         "dormant_by_week", "dormant_users", {**SEASON, "grain": "week"}, ("period", "size"), VALUE,
@@ -148,7 +148,7 @@ QUESTIONS = (
     ),
     Question(
         "browse_to_watch_repeated", "browse_to_watch", SEASON, FUNNEL,
-        "event IN ('opened_app', 'searched', 'watched')", "occurred_at user_id minutes",
+        "event IN ('opened_app', 'searched', 'watched')", "occurred_at user_id minutes", grows=True,
     ),
     Question(
         "browse_to_watch_by_week", "browse_to_watch", {**SEASON, "grain": "week", "parts": "trend"},
@@ -157,7 +157,7 @@ QUESTIONS = (
     ),
     Question(
         "visits_that_watch_totals", "visits_that_watch", SEASON, FUNNEL,
-        "event IN ('opened_app', 'watched')", "occurred_at user_id minutes",
+        "event IN ('opened_app', 'watched')", "occurred_at user_id minutes", grows=True,
     ),
     Question(
         "first_discovery_with_options", "first_discovery", SEASON,
