@@ -28,7 +28,7 @@ OWN_TYPES = frozenset((
     "CatalogSource", "CatalogProperty", "CatalogDependency", "CatalogDeprecation", "CatalogFreshness",
     "CatalogProject", "CatalogColumn", "CatalogLineage", "CatalogEvent", "TableKind",
     "CatalogCohort", "CatalogPart", "CatalogChoice",
-    "Compare", "MetricClass", "MetricFormat", "ValueType", "DependencyKind", "Weekday", "Date",
+    "CohortAsOf", "Compare", "MetricClass", "MetricFormat", "ValueType", "DependencyKind", "Weekday", "Date",
     "DateTime", "BigInt", "Decimal", "Period", "String", "Int", "Float", "Boolean", "ID", "Mutation", "Subscription",
 ))
 PEOPLE_TYPES = frozenset((
