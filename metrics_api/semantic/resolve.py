@@ -7,28 +7,20 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Protocol
 
-from metrics_api.definitions.base import ENTITIES, Deprecated, MetricDefinition, Selector
+from metrics_api.definitions.base import Deprecated, MetricDefinition, Selector
 from metrics_api.definitions.loader import Definitions
-from metrics_api.definitions.names import LONGEST_NAME, Path, Reference, references
-from metrics_api.definitions.sources import PartitionColumn, PropertyDefinition, SourceDefinition
+from metrics_api.definitions.names import Path, Reference, references
 from metrics_api.errors import Code, DefinitionError, Problem, SourceSpan, did_you_mean
-from metrics_api.periods import DAY, Calendar
-from metrics_api.plan.expr import TRUE, Expr, Type, all_of, call, columns, text
+from metrics_api.periods import Calendar
+from metrics_api.plan.expr import TRUE, Expr, all_of, call, text
 from metrics_api.plan.expr import Col as Column
-from metrics_api.plan.nodes import View
 from metrics_api.semantic.cohorts import cohorts_in_order
 from metrics_api.semantic.expressions import ConditionError, parse_condition
 from metrics_api.semantic.model import (
     Alternative,
-    Attributes,
-    Entity,
     Event,
-    EventTable,
-    Identity,
-    IdentityMap,
     Metric,
     MetricClass,
-    Partition,
     Property,
     Selection,
     SemanticModel,
@@ -37,7 +29,7 @@ from metrics_api.semantic.model import (
     personal_of,
     types_of,
 )
-from metrics_api.semantic.views import DIALECTS, ViewError, check_view
+from metrics_api.semantic.sources import Sources
 
 EVENT_COLUMN = "_event"
 """The event's name inside a scan; no property can be called so."""
@@ -171,8 +163,8 @@ class _Resolver:
         self.families = families
         self.calendar = Calendar(definitions.project.timezone, definitions.project.week_start)
         self.problems: list[Problem] = []
-        self.entities: dict[str, Entity] = {}
-        self.sources: dict[str, Source] = {}
+        self.read = Sources(definitions, self.calendar, self.problems)
+        self.entities, self.sources = self.read.entities, self.read.sources
         self.events: dict[str, Event] = {}
         self.metrics: dict[str, Metric] = {}
         self.cohorts: dict[str, Metric] = {}
@@ -182,9 +174,9 @@ class _Resolver:
     def model(self) -> SemanticModel:
         project = self.definitions.project
         for name in self.definitions.entities:
-            self.add_entity(name)
+            self.read.add_entity(name)
         for name in self.definitions.sources:
-            self.add_source(name)
+            self.read.add_source(name)
         self.check_references()
         for name in self.definitions.events:
             self.add_event(name)
@@ -262,151 +254,6 @@ class _Resolver:
         fix = did_you_mean(wanted, known, what=f"{what}s" if reference.kind != "moment" else "events and value moments")
         problem = Problem(f"there is no {what} `{wanted}`", self.definitions.span(*path), fix, Code.UNKNOWN_NAME)
         self.problems.append(problem)
-
-    def add_entity(self, name: str) -> None:
-        written = self.definitions.entities[name]
-        if name not in ENTITIES:
-            where = self.definitions.key_span("entities", name)
-            fix = did_you_mean(name, ENTITIES, what="entities")
-            self.problems.append(Problem(f"there is no entity `{name}`", where, fix, Code.UNKNOWN_NAME))
-            return
-        ids, about = written.identity_map, written.attributes
-        properties: dict[str, Property] = {}
-        for key, one in about.columns.items() if about else ():
-            full = f"{name}_{key}"
-            if len(full) > LONGEST_NAME:
-                self.problems.append(
-                    Problem(
-                        f"the attribute is `{full}` in answers, which is {len(full)} characters long; names have at "
-                        f"most {LONGEST_NAME}",
-                        self.definitions.key_span("entities", name, "attributes", "columns", key),
-                        "Shorten it, and say `column:`.",
-                    )
-                )
-            properties[full] = Property(
-                name=full,
-                column=one.column,
-                type=Type(one.type),
-                path=one.json_path,
-                label=one.label,
-                description=one.description,
-                unit=one.unit,
-                bins=one.bins or (),
-                entity=name,
-                personal=one.personal,
-            )
-        since = about.known_since if about else None
-        known_since = (since.column, Type(since.type)) if since else None
-        self.entities[name] = Entity(
-            name=name,
-            identity_map=IdentityMap(ids.table, ids.from_, ids.to) if ids else None,
-            attributes=(
-                Attributes(about.table, about.key.column, about.key.unique, properties, known_since) if about else None
-            ),
-            label=written.label,
-            description=written.description,
-        )
-
-    def check_clashes(self, source: str, properties: Mapping[str, Property], entities: Iterable[Entity]) -> None:
-        """No property may be called as an attribute is in answers."""
-        for entity in entities:
-            for name in entity.attributes.properties if entity.attributes else ():
-                if name in properties:
-                    key = name.removeprefix(f"{entity.name}_")
-                    there = self.definitions.key_span("entities", entity.name, "attributes", "columns", key)
-                    self.problems.append(
-                        Problem(
-                            f"property `{name}` of source `{source}` is called as the attribute `{key}` of "
-                            f"{entity.name}s is in answers ({there})",
-                            self.definitions.key_span("sources", source, "properties", name),
-                            f"Rename one of them: `event_{name}: {{type: ..., column: {name}}}`.",
-                        )
-                    )
-
-    def add_source(self, name: str) -> None:
-        written = self.definitions.sources[name]
-        if written.time.timezone not in ("UTC", None):
-            self.problems.append(
-                Problem(
-                    f"`{written.time.column}` is declared to hold times of {written.time.timezone}",
-                    self.definitions.span("sources", name, "time"),
-                    "This release reads UTC times: convert the column in a view.",
-                )
-            )
-        properties = _properties(written.properties)
-        tables = self.tables(name, written, properties)
-        properties = {key: one for table in tables for key, one in table.properties.items()}
-        identities: dict[str, Identity] = {
-            entity: Identity(entity, one.column, Type(one.type) if one.type else None)
-            for entity, one in written.identity.items()
-        }
-        entities = {entity: self.entities[entity] for entity in identities if entity in self.entities}
-        self.check_clashes(name, properties, entities.values())
-        exclude = None
-        rule = self.definitions.project.exclude
-        if rule is not None:
-            try:
-                exclude = parse_condition(rule, {key: one.type for key, one in properties.items()})
-            except ConditionError as error:
-                if not self.lacks_property(rule, properties):
-                    self.problems.append(Problem(error.message, self.definitions.span("project", "exclude"), error.fix))
-        self.sources[name] = Source(
-            name=name,
-            tables=tables,
-            time=written.time.column,
-            event_name=written.event_name,
-            properties=properties,
-            identities=identities,
-            entities=entities,
-            event_id=written.event_id.column if written.event_id else None,
-            event_id_unique=bool(written.event_id and written.event_id.unique),
-            partition=_partition(written.partition) if written.partition else None,
-            loaded_at=written.loaded_at,
-            late_arrival=written.late_arrival,
-            history_start=self.calendar.start_of(written.history_start) if written.history_start else None,
-            tie_breaker=written.tie_breaker,
-            exclude=exclude,
-            exclude_text=rule if exclude is not None else None,
-            description=written.description,
-        )
-
-    def tables(
-        self, name: str, written: SourceDefinition, properties: Mapping[str, Property]
-    ) -> tuple[EventTable, ...]:
-        """What a source reads: a table, one for each event, or a query."""
-        if written.table is not None:
-            return (EventTable(written.table, None, properties),)
-        if written.sql is None:
-            return tuple(
-                EventTable(table.table, event, {**properties, **_properties(table.properties)})
-                for event, table in written.tables.items()
-            )
-        home = self.definitions.project.home_warehouse
-        engine = self.definitions.project.warehouses[home].type if home is not None else "duckdb"
-        dialect = written.sql_dialect or (engine if engine in DIALECTS else "duckdb")
-        try:
-            check_view(written.sql, dialect)
-        except ViewError as error:
-            path = ("sources", name)
-            where = (
-                self.definitions.span_inside((*path, "sql"), error.line, error.column)
-                if dialect in DIALECTS
-                else self.definitions.span(*path, "sql_dialect")
-            )
-            self.problems.append(Problem(error.message, where, error.fix))
-        return (EventTable(name, None, properties, View(written.sql, dialect)),)
-
-    def lacks_property(self, rule: str, properties: Mapping[str, Property]) -> bool:
-        """Whether the project's `exclude` speaks of properties that this source does not have (it then stays whole)."""
-        everywhere = {
-            key: Type(one.type)
-            for source in self.definitions.sources.values()
-            for key, one in source.properties.items()
-        }
-        try:
-            return not set(columns(parse_condition(rule, everywhere))) <= set(properties)
-        except ConditionError:
-            return False
 
     def add_event(self, name: str) -> None:
         written = self.definitions.events[name]
@@ -584,24 +431,3 @@ class _Resolver:
             except ConditionError as error:
                 message, fix = error.message, error.fix
             self.problems.append(Problem(message, self.definitions.span("project", "exclude"), fix))
-
-
-def _properties(written: Mapping[str, PropertyDefinition]) -> dict[str, Property]:
-    return {
-        key: Property(
-            name=key,
-            column=one.column,
-            type=Type(one.type),
-            path=one.json_path,
-            label=one.label,
-            description=one.description,
-            unit=one.unit,
-            bins=one.bins or (),
-        )
-        for key, one in written.items()
-    }
-
-
-def _partition(written: PartitionColumn) -> Partition:
-    days = -(-written.lag.elapsed // DAY) if written.lag else 0
-    return Partition(written.column, Type(written.type), days)
