@@ -50,7 +50,8 @@ def with_cohorts_of_each_bucket(query: BoundQuery, parts_of: PartsOf) -> Mapping
         for bucket in query.periods:
             first = query.calendar.local_date(bucket.start)
             last = query.calendar.local_date(bucket.end - MICROSECOND)
-            each.append(parts_of(replace(query, parts=(part,), first=first, last=last))[part])
+            alone = with_memberships(replace(query, parts=(part,), first=first, last=last))
+            each.append(parts_of(alone)[part])
         found[part] = Union(tuple(each)) if len(each) > 1 else each[0]
     return {part: found[part] for part in query.parts}
 

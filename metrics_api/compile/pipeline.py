@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
@@ -54,8 +54,7 @@ class Statement:
 def plan_of(query: BoundQuery) -> Plan:
     """What a question means, with no word about any engine."""
     family = families()[query.metric.type]
-    inner, names = with_inner_names(query)
-    ranked = with_ranking(with_memberships(inner), family).ranked
+    inner, names = with_inner_names(with_memberships(query))
 
     def of_people(asked: BoundQuery) -> Mapping[str, Plan]:
         parts = family.plan(asked)
@@ -64,14 +63,12 @@ def plan_of(query: BoundQuery) -> Plan:
     def parts_of(asked: BoundQuery) -> Mapping[str, Plan]:
         return with_each_cohort(asked, of_people)
 
-    def as_of_its_end(asked: BoundQuery) -> Mapping[str, Plan]:
-        return with_subtotals(with_memberships(replace(asked, ranked=ranked)), parts_of)
-
     columns = answer_columns(query, family)
     if query.parts[0] in (MEMBERS, MEMBER_COUNT):
-        parts: Mapping[str, Plan] = with_members(with_memberships(inner), family)
+        parts: Mapping[str, Plan] = with_members(inner, family)
     else:
-        parts = with_cohorts_of_each_bucket(inner, as_of_its_end)
+        ranked = with_ranking(inner, family)
+        parts = with_cohorts_of_each_bucket(ranked, lambda asked: with_subtotals(asked, parts_of))
     named = {part: with_own_names(plan, names) for part, plan in parts.items()}
     return combined({part: ordered(query, plan, columns[part]) for part, plan in named.items()}, columns)
 
