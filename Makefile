@@ -12,13 +12,14 @@ DATASET ?= streaming
 ARGS ?=
 
 VENV := .venv
+ENGINES_VENV := .venv-engines
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 EXAMPLE := metric_definitions/streaming
 
 .PHONY: help
 help:  ## Show what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # -- the two of the README -------------------------------------------------------------------------------------------
 
@@ -29,6 +30,11 @@ demo: $(VENV)/.installed  ## Build an example project in ./demo and serve it on 
 .PHONY: test
 test: $(VENV)/.installed-dev  ## Run all tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 $(ARGS)
+
+.PHONY: test-engines
+test-engines: $(ENGINES_VENV)/.installed  ## Run the tests of warehouses on engines that are large to install
+	METRICS_API_ENGINES=clickhouse $(ENGINES_VENV)/bin/python -m pytest -n auto --maxprocesses 8 \
+	    tests/engines tests/families tests/serving/test_clickhouse.py $(ARGS)
 
 # -- for those who change the code -----------------------------------------------------------------------------------
 
@@ -61,7 +67,7 @@ bench: $(VENV)/.installed-dev  ## Measure our SQL against the best by hand, and 
 
 .PHONY: clean
 clean:  ## Remove the environment, caches, builds, the demonstration and benchmark data
-	rm -rf $(VENV) .bench demo dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(ENGINES_VENV) .bench demo dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # -- the environment -------------------------------------------------------------------------------------------------
@@ -70,11 +76,11 @@ clean:  ## Remove the environment, caches, builds, the demonstration and benchma
 # may leave out what `venv` needs.
 USABLE := import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
-$(VENV)/bin/python:
+$(VENV)/bin/python $(ENGINES_VENV)/bin/python:
 	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 	    if $$python -c '$(USABLE)' >/dev/null 2>&1; then \
-	        echo "making $(VENV) with $$($$python -V)"; \
-	        exec $$python -m venv --clear $(VENV); \
+	        echo "making $(@D:/bin=) with $$($$python -V)"; \
+	        exec $$python -m venv --clear $(@D:/bin=); \
 	    fi; \
 	    if [ "$$python" = "$(PYTHON)" ]; then break; fi; \
 	done; \
@@ -91,3 +97,9 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing metrics-api and its tools into $(VENV)"
 	@$(PIP) install --constraint constraints.txt --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
+
+$(ENGINES_VENV)/.installed: pyproject.toml constraints.txt | $(ENGINES_VENV)/bin/python
+	@echo "installing metrics-api, its tools and large engines into $(ENGINES_VENV)"
+	@$(ENGINES_VENV)/bin/python -m pip --quiet --disable-pip-version-check install \
+	    --constraint constraints.txt --editable '.[dev,engines]'
+	@touch $@

@@ -1,20 +1,35 @@
-"""ClickHouse 24.8 and later: compiles; the connection comes with a later release.
+"""ClickHouse 24.8 and later, over HTTP. Every session runs in UTC and only reads.
 
-Columns may be DateTime of any zone or DateTime64: they are instants, and UTC is always said.
+A time column may be DateTime of any zone or DateTime64: both are instants, and UTC is always said. Columns may be
+Nullable, LowCardinality, or neither.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import importlib
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
-from typing import ClassVar
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from sqlglot import exp
 
 from metrics_api.engines import Engine
+from metrics_api.engines.settings import secret, whole, without, yes
+from metrics_api.engines.warehouse import Execution
+from metrics_api.errors import MissingDriver, WarehouseError
 from metrics_api.plan.expr import Type, Value
 from metrics_api.sql.dialect import Dialect, Sql, filter_clause, function, spaces, text, timestamp_text
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+T = TypeVar("T")
 _UTC = "UTC"
 # Without these a missing side of a join and an aggregate of nothing are 0 and '', and an alias hides the column of its
 # name from the other expressions of its SELECT.
@@ -59,6 +74,11 @@ class ClickHouseDialect(Dialect):
         # LOWER is of ASCII only.
         return function("lowerUTF8", a)
 
+    def to_text(self, a: Sql, type_: Sql | None = None) -> Sql:
+        # A comparison is the number 0 or 1, and so is a truth that was kept before there was Bool.
+        is_truth = type_ is not None and type_.name == Type.BOOLEAN
+        return super().to_text(self.cast(a, Type.BOOLEAN) if is_truth else a, type_)
+
     # -- time ---------------------------------------------------------------------------------------------------------
 
     def to_date(self, at: Sql) -> Sql:
@@ -68,8 +88,9 @@ class ClickHouseDialect(Dialect):
         return function("toHour", at, text(_UTC))
 
     def trunc_hour(self, at: Sql) -> Sql:
-        # The cast, because the precision is lost.
-        return self.cast(function("dateTrunc", text("hour"), at, text(_UTC)), Type.TIMESTAMP)
+        # dateTrunc puts the last second before 1970 into 1970; microseconds are counted from there in both directions.
+        hour = function("toIntervalMicrosecond", exp.Literal.number(3_600_000_000))
+        return function("toStartOfInterval", self.cast(at, Type.TIMESTAMP), hour, text(_UTC))
 
     def trunc_to(self, grain: str, day: Sql) -> Sql:
         return function("dateTrunc", text(grain), day)
@@ -172,4 +193,236 @@ class ClickHouseDialect(Dialect):
         return statement
 
 
-ENGINE = Engine("clickhouse", ClickHouseDialect())
+# -- the connection -------------------------------------------------------------------------------------------------
+
+SESSION: Mapping[str, object] = {
+    "readonly": 2,  # Nothing is written, settings may be made: each statement makes its own.
+    "session_timezone": _UTC,
+    "group_by_use_nulls": 1,
+    "cancel_http_readonly_queries_on_client_close": 1,
+    "max_query_size": 16 * 2**20,  # The usual quarter of a megabyte is less than some thousand constant rows.
+    "output_format_arrow_fixed_string_as_fixed_byte_array": 0,
+}
+_CONNECT_TIMEOUT = 10
+_GRACE = 5
+"""Seconds after its own timeout in which the server should have said so."""
+_TABLE_MISSING = frozenset(("UNKNOWN_TABLE", "UNKNOWN_DATABASE"))
+_TOO_STRICT = "Let the profile of the user have `readonly = 2`: statements are sent with settings of their own."
+_TOO_LONG = "Ask for less, or raise `statement_timeout` of the warehouse."
+
+
+class ClickHouseWarehouse:
+    """One server. The driver's client is safe to use from several threads: each statement has a connection of its own.
+
+    `secrets` are kept out of messages.
+    """
+
+    def __init__(self, client: Any, secrets: Sequence[str] = ()) -> None:
+        self._client = client
+        self._secrets = secrets
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"ClickHouseWarehouse({self._client.uri!r}, {self._client.database!r})"
+
+    def run(self, sql: str) -> Execution:
+        begun = time.perf_counter()
+        table = self._ask(lambda: self._arrow(sql))
+        return Execution(table, time.perf_counter() - begun)
+
+    def columns(self, table: str) -> tuple[tuple[str, str], ...] | None:
+        named = ClickHouseDialect().table(table).sql("clickhouse")
+        try:
+            return self._ask(lambda: self._described(named))
+        except _NoSuchTable:
+            return None
+
+    def close(self) -> None:
+        self._closed = True
+        self._client.close()
+
+    def _ask(self, ask: Callable[[], T]) -> T:
+        from clickhouse_connect.driver.exceptions import ClickHouseError
+
+        if self._closed:
+            raise WarehouseError("ClickHouse: the connection is closed")
+        try:
+            return ask()
+        except ClickHouseError as error:
+            raise _refusal(error, self._secrets) from None
+
+    def _arrow(self, sql: str) -> pa.Table:
+        import pyarrow as pa
+
+        try:
+            table = self._client.query_arrow(sql)
+        except pa.ArrowInvalid as error:
+            raise WarehouseError(f"ClickHouse: the answer cannot be read: {error}") from None
+        arrays = table.columns
+        if any(_is_ambiguous(one.type) for one in arrays):
+            types = [type_ for _, type_ in self._described(f"({sql})")]
+            arrays = [_meant(one, type_) for one, type_ in zip(arrays, types, strict=True)]
+        return pa.Table.from_arrays([_plain(one) for one in arrays], names=table.column_names)
+
+    def _described(self, what: str) -> tuple[tuple[str, str], ...]:
+        rows = self._client.query_arrow(f"DESCRIBE TABLE {what}").select(["name", "type"]).to_pylist()
+        return tuple((row["name"], row["type"]) for row in rows)
+
+
+class _NoSuchTable(WarehouseError):
+    """Told apart, because `columns` is asked in order to find out."""
+
+
+def _refusal(error: Any, secrets: Sequence[str]) -> WarehouseError:
+    """What the server or the driver says, without the statement that everyone knows, and without secrets."""
+    said, name, fix = str(error), error.name or "", None
+    if found := re.search(r"DB::Exception: (.*)", said, re.DOTALL):
+        said = re.split(r":? (?:In scope|[Ww]hile (?:executing|processing)) | \([A-Z_]+\)", found[1])[0]
+        said = f"{said.strip(' .')}{f' ({name})' if name else ''}"
+    elif reason := getattr(error.__cause__, "reason", None):
+        reached = re.sub(r"^HTTPS?Connection\(host='(.*?)', port=(\d+)\)", r"\1:\2", str(reason))
+        said = f"the server cannot be reached: {reached}"
+    if re.search(r"[Ss]etting .*readonly", said):
+        fix = _TOO_STRICT
+    elif name == "TIMEOUT_EXCEEDED":
+        fix = _TOO_LONG
+    for one in secrets:
+        said = without(one, said)
+    return (_NoSuchTable if name in _TABLE_MISSING else WarehouseError)(f"ClickHouse: {said}", fix=fix)
+
+
+def _is_ambiguous(type_: pa.DataType) -> bool:
+    """Whether this may be a DateTime, an Enum or a number of 128 bits, which come as they are kept."""
+    import pyarrow as pa
+
+    kept: tuple[Callable[[pa.DataType], bool], ...] = (pa.types.is_uint32, pa.types.is_int8, pa.types.is_int16)
+    return any(is_(type_) for is_ in kept) or pa.types.is_fixed_size_binary(type_)
+
+
+def _meant(column: pa.ChunkedArray, type_: str) -> pa.ChunkedArray:
+    """The column as what the server calls it."""
+    import pyarrow as pa
+
+    kind = re.sub(r"^(?:(?:LowCardinality|Nullable)\()*", "", type_)
+    if kind.startswith("DateTime") and pa.types.is_uint32(column.type):
+        return column.cast(pa.int64()).cast(pa.timestamp("s", tz=_UTC)).cast(pa.timestamp("us", tz=_UTC))
+    if kind.startswith("Enum"):
+        words = {int(number): _unescaped(word) for word, number in _ENUM.findall(kind)}
+        return pa.chunked_array([[words.get(value) for value in column.to_pylist()]], pa.string())
+    if pa.types.is_fixed_size_binary(column.type) and (found := re.match(r"(U?)Int(?:128|256)", kind)):
+        numbers = [
+            None if value is None else Decimal(int.from_bytes(value, "little", signed=not found[1]))
+            for value in column.to_pylist()
+        ]
+        return pa.chunked_array([numbers], pa.decimal256(76, 0))
+    return column
+
+
+_ENUM = re.compile(r"'((?:[^'\\]|\\.)*)' = (-?\d+)")
+
+
+def _unescaped(word: str) -> str:
+    return re.sub(r"\\(.)", r"\1", word)
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column as one of the types that every warehouse has; what has none becomes a text."""
+    import pyarrow as pa
+
+    type_ = column.type
+    known = (
+        *(pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_string),
+        *(pa.types.is_date, pa.types.is_timestamp),
+    )
+    if any(is_(type_) for is_ in known):
+        return column
+    if pa.types.is_null(type_) or pa.types.is_binary(type_) or pa.types.is_dictionary(type_):
+        return column.cast(pa.string())
+    return pa.chunked_array([[None if value is None else str(value) for value in column.to_pylist()]], pa.string())
+
+
+def connect(settings: Mapping[str, object], folder: Path) -> ClickHouseWarehouse:
+    """Reach the server of `url`, or of `host`, `port` and `secure`, as `user` with `password` or `access_token`.
+
+    `password_file` and certificates are relative to the folder. Raises WarehouseError when the server cannot be
+    reached or refuses, MissingDriver without the `clickhouse-connect` package.
+    """
+    try:
+        driver = importlib.import_module("clickhouse_connect")
+        errors = importlib.import_module("clickhouse_connect.driver.exceptions")
+    except ImportError:
+        raise MissingDriver("clickhouse-connect", "clickhouse") from None
+    # The driver logs what it raises.
+    logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
+    target = _target(settings, folder)
+    secrets = [str(target[name]) for name in ("password", "access_token") if target.get(name)]
+    try:
+        client = driver.get_client(**target)
+    except errors.ClickHouseError as error:
+        raise _refusal(error, secrets) from None
+    except OSError as error:
+        raise WarehouseError(f"ClickHouse: a certificate cannot be read: {error.strerror or error}") from None
+    return ClickHouseWarehouse(client, secrets)
+
+
+_TEXTS = ("host", "database", "password", "access_token")
+_FILES = ("ca_cert", "client_cert", "client_cert_key")
+_NUMBERS = ("port", "connect_timeout")
+
+
+def _target(settings: Mapping[str, object], folder: Path) -> dict[str, Any]:
+    """What the driver is told: the parts stand above those of the `url`."""
+    target: dict[str, Any] = {
+        "settings": dict(SESSION),
+        "client_name": "metrics-api",
+        "connect_timeout": _CONNECT_TIMEOUT,
+        "show_clickhouse_errors": "scrub",
+        # Statements of one session wait for each other; there is nothing that they share.
+        "autogenerate_session_id": False,
+    }
+    if "url" in settings:
+        target |= _parts(str(settings["url"]))
+    target |= {name: str(settings[name]) for name in _TEXTS if name in settings}
+    target |= {name: _file(folder / str(settings[name]), name) for name in _FILES if name in settings}
+    target |= {name: whole(settings, name) for name in _NUMBERS if name in settings}
+    target |= {name: yes(settings, name) for name in ("secure", "verify") if name in settings}
+    if "user" in settings:
+        target["username"] = str(settings["user"])
+    if "password_file" in settings:
+        target["password"] = secret(folder / str(settings["password_file"]))
+    if "statement_timeout" in settings:
+        seconds = whole(settings, "statement_timeout")
+        # The clock counts, not what the server expects the statement to take.
+        target["settings"] |= {"max_execution_time": seconds, "timeout_before_checking_execution_speed": 0}
+        target["send_receive_timeout"] = seconds + _GRACE
+    return target
+
+
+def _file(path: Path, name: str) -> str:
+    if not path.is_file():
+        raise WarehouseError(f"`{name}` of the warehouse: there is no file {path}")
+    return str(path)
+
+
+def _parts(url: str) -> dict[str, Any]:
+    """Host, port, user, password and database of `https://user:password@host:port/database`."""
+    try:
+        found = urlsplit(url)
+        port = found.port
+    except ValueError:  # whose words repeat the url
+        port, found = None, urlsplit("")
+    if found.scheme not in ("http", "https") or not found.hostname:
+        raise WarehouseError(
+            "`url` of the warehouse is no address of a ClickHouse server",
+            fix="Write https://user:password@host:port/database, special characters as %-codes.",
+        )
+    read = {"host": found.hostname, "port": port, "database": unquote(found.path.strip("/"))}
+    read |= {"username": unquote(found.username or ""), "password": unquote(found.password or "")}
+    return {"secure": found.scheme == "https"} | {name: value for name, value in read.items() if value}
+
+
+_SETTINGS = (
+    *("url", "host", "port", "database", "user", "password", "password_file", "access_token", "secure", "verify"),
+    *(*_FILES, "connect_timeout", "statement_timeout"),
+)
+ENGINE = Engine("clickhouse", ClickHouseDialect(), connect, _SETTINGS)

@@ -7,7 +7,6 @@ and compared by their code points, whatever the database's collation is.
 from __future__ import annotations
 
 import importlib
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,8 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from sqlglot import exp
 
-from metrics_api.definitions.warehouses import HIDDEN
 from metrics_api.engines import Engine
+from metrics_api.engines.settings import secret, whole, without
 from metrics_api.engines.warehouse import Execution
 from metrics_api.errors import MissingDriver, WarehouseError
 from metrics_api.plan.expr import Type, Value
@@ -231,12 +230,9 @@ def _refusal(error: psycopg.Error, target: Mapping[str, Any]) -> WarehouseError:
     said, hint = error.diag.message_primary or first, error.diag.message_hint
     if error.diag.message_primary is None:
         hint = " ".join(more)
-    password = re.escape(str(target.get("password") or ""))
-
-    def shown(text: str) -> str:
-        return re.sub(rf"(?<!\w){password}(?!\w)", HIDDEN, text) if password else text
-
-    return WarehouseError(f"Postgres: {shown(said) or type(error).__name__}", fix=shown(hint) if hint else None)
+    password = target.get("password")
+    shown, hinted = without(password, said), without(password, hint) if hint else None
+    return WarehouseError(f"Postgres: {shown or type(error).__name__}", fix=hinted)
 
 
 def _bound_times(session: psycopg.Connection[Any]) -> None:
@@ -314,11 +310,11 @@ def connect(settings: Mapping[str, object], folder: Path) -> PostgresWarehouse:
         raise MissingDriver("psycopg", "postgres") from None
     session = [_SESSION]
     if "statement_timeout" in settings:
-        session.append(f"SET statement_timeout = '{_whole(settings, 'statement_timeout')}s'")
+        session.append(f"SET statement_timeout = '{whole(settings, 'statement_timeout')}s'")
     if "schema" in settings:
         name = exp.Identifier(this=str(settings["schema"]), quoted=True)
         session.append(f"SET search_path = {name.sql('postgres')}")
-    most = _whole(settings, "connections") if "connections" in settings else _CONNECTIONS
+    most = whole(settings, "connections") if "connections" in settings else _CONNECTIONS
     warehouse = PostgresWarehouse(_target(settings, folder), ";".join(session), most=most)
     warehouse.run("SELECT 1")
     return warehouse
@@ -339,29 +335,13 @@ def _target(settings: Mapping[str, object], folder: Path) -> dict[str, Any]:
             ) from None
     for name in ("port", "connect_timeout"):
         if name in settings:
-            target[name] = _whole(settings, name)
+            target[name] = whole(settings, name)
     target |= {name: str(settings[name]) for name in _TEXTS if name in settings}
     if "database" in settings:
         target["dbname"] = str(settings["database"])
     if "password_file" in settings:
-        target["password"] = _secret(folder / str(settings["password_file"]))
+        target["password"] = secret(folder / str(settings["password_file"]))
     return target
-
-
-def _whole(settings: Mapping[str, object], name: str) -> int:
-    """A setting that is a whole number from 1, or a text of one, as the environment has it."""
-    written = str(settings[name])
-    if not written.isascii() or not written.isdigit() or int(written) == 0:
-        raise WarehouseError(f"`{name}` of the warehouse is not a whole number from 1")
-    return int(written)
-
-
-def _secret(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not a text"
-        raise WarehouseError(f"`password_file` of the warehouse: {file} cannot be read: {reason}") from None
 
 
 _SETTINGS = (

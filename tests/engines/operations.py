@@ -27,7 +27,6 @@ Rows = list[tuple[object, ...]]
 
 
 DIFFERENT: dict[tuple[str, str], str] = {
-    ("clickhouse", "trunc_hour"): "dateTrunc puts the last second before 1970, if it has a fraction, into 1970",
     ("fakesnow", "the text '$1 $$ $x$'"): "fakesnow looks for session variables inside of texts; Snowflake does not",
     ("sail", "finite of decimals"): "Sail casts a double to the decimal it is compared with; Spark does the opposite",
 }

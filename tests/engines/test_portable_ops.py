@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import duckdb
 import pytest
 
 from engines.operations import DIFFERENT, EXAMPLES, Example, Rows, Runner, agree, answers, constants
-from families.engines import ENGINES
+from families.engines import ENGINES, warehouse_with
+from metrics_api.engines import engines
 from metrics_api.engines.duckdb import DuckDBDialect
-from metrics_api.engines.postgres import PostgresDialect
 from metrics_api.plan.expr import OPERATIONS, Agg, Col, Type, call, integer
 from metrics_api.plan.nodes import Aggregate, Filter, Join
 from metrics_api.sql.dialect import Dialect, Sql, function
@@ -32,26 +32,21 @@ class OnDuckDB:
         return self.connection.execute(sql).fetchall()
 
 
-class OnPostgres:
+class OnServer:
     """By the product's own connection, so that what it reads is held to the examples as well."""
 
-    def __init__(self) -> None:
-        import postgres
-
-        self.dialect: Dialect = PostgresDialect()
-        self.warehouse = postgres.warehouse()
+    def __init__(self, engine: str) -> None:
+        self.dialect = engines()[engine].dialect
+        self.warehouse = warehouse_with(engine, {})
 
     def run(self, sql: str) -> Rows:
         columns = [column.to_pylist() for column in self.warehouse.run(sql).table.columns]
         return list(zip(*columns, strict=True))
 
 
-RUNNERS: dict[str, Callable[[], Runner]] = {"duckdb": OnDuckDB, "postgres": OnPostgres}
-
-
 @pytest.fixture(scope="module", params=ENGINES)
 def runner(request: pytest.FixtureRequest) -> Runner:
-    return RUNNERS[request.param]()
+    return OnDuckDB() if request.param == "duckdb" else OnServer(request.param)
 
 
 @pytest.fixture(scope="module")

@@ -18,14 +18,18 @@ from metrics_api.engines.duckdb import DuckDBWarehouse
 if TYPE_CHECKING:
     from metrics_api.engines.warehouse import Warehouse
 
-ENGINES = ("duckdb", "postgres")
+EVERY = ("clickhouse", "duckdb", "postgres")
+"""Every engine that can be executed here."""
+ENGINES = tuple(os.environ.get("METRICS_API_ENGINES", "duckdb,postgres").split(","))
+"""Those of this run: `make test-engines` takes the ones that are large to install."""
+assert {*ENGINES} <= {*EVERY}, ENGINES
 EXAMPLES = int(os.environ.get("METRICS_API_EXAMPLES", "250"))
 """Generated worlds for each property; more of them on a long evening."""
 
 
 def examples(engine: str) -> int:
-    """A server costs some milliseconds for each world; what is special to it shows early."""
-    return EXAMPLES if engine == "duckdb" else EXAMPLES // 4
+    """A server costs some milliseconds for each world, ClickHouse many; what is special to it shows early."""
+    return EXAMPLES // {"duckdb": 1, "clickhouse": 8}.get(engine, 4)
 
 
 def warehouse_with(engine: str, tables: Mapping[str, pa.Table]) -> Warehouse:
@@ -85,4 +89,15 @@ def _zoned(table: pa.Table) -> pa.Table:
     return table.cast(pa.schema(zoned))
 
 
-_FILLED: dict[str, Callable[[Mapping[str, pa.Table]], Any]] = {"duckdb": _in_duckdb, "postgres": _in_postgres}
+def _in_clickhouse(tables: Mapping[str, pa.Table]) -> Warehouse:
+    import clickhouse
+
+    clickhouse.put(tables)
+    return clickhouse.warehouse()
+
+
+_FILLED: dict[str, Callable[[Mapping[str, pa.Table]], Any]] = {
+    "clickhouse": _in_clickhouse,
+    "duckdb": _in_duckdb,
+    "postgres": _in_postgres,
+}
