@@ -34,7 +34,7 @@ test: $(VENV)/.installed-dev  ## Run all tests
 .PHONY: test-engines
 test-engines: $(ENGINES_VENV)/.installed  ## Run the tests of warehouses on engines that are large to install
 	METRICS_API_ENGINES=clickhouse $(ENGINES_VENV)/bin/python -m pytest -n auto --maxprocesses 8 \
-	    tests/engines tests/families tests/serving/test_clickhouse.py $(ARGS)
+	    tests/engines tests/families tests/serving $(ARGS)
 
 # -- for those who change the code -----------------------------------------------------------------------------------
 

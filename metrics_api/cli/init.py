@@ -138,7 +138,9 @@ def _settings(engine: str, path: Path | None, folder: Path) -> str:
     if engine == "duckdb":
         told = Path(os.path.relpath(path, folder)).as_posix() if path else "warehouse.duckdb"
         return f", path: {json.dumps(told, ensure_ascii=False)}"
-    return ", url: '${WAREHOUSE_URL}'" if engine == "postgres" else ""
+    from metrics_api.engines import engines
+
+    return ", url: '${WAREHOUSE_URL}'" if "url" in (engines()[engine].settings or ()) else ""
 
 
 def _refuse_what_is_there(folder: Path, files: Iterable[Path]) -> None:

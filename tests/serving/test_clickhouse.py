@@ -150,6 +150,22 @@ def test_the_command_line(folder: Path) -> None:
     assert [row["value"] for row in json.loads(said)["rows"]] == [2.5, 1.25]
 
 
+PEOPLE = """
+entities:
+  user: {attributes: {table: app_events, key: {column: user_id, unique: true}, columns: {level: integer}}}
+"""
+
+
+def test_what_breaks_the_promises_of_the_files(folder: Path) -> None:
+    file = folder / "shop.yml"
+    text = file.read_text("utf-8").replace("watch: {source: app}", "watch: {source: app, once_per_user: true}")
+    file.write_text(text + PEOPLE, "utf-8")
+    code, said = run("validate", "--project", str(folder), "--warehouse", "click")
+    assert code == 1
+    assert "the attributes of `user`: 1 key of `app_events` has more than one row, such as `1` (2 rows)" in said
+    assert "once_per_user" not in said  # Everybody watched but once.
+
+
 def test_a_session_is_in_utc_and_only_reads(folder: Path) -> None:
     warehouse = opened(folder).warehouse()
     told = "SELECT timezone() AS a, getSetting('readonly') AS b, getSetting('max_execution_time') AS c"

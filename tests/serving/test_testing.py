@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from collections.abc import Sequence
@@ -94,15 +95,17 @@ def as_test(case: Case) -> dict[str, Any]:
 PLAIN = [one for one in cases_below(FAMILIES) if not {"reads", "properties"} & one.setting.keys()]
 
 
+SERVERS = ("clickhouse", "postgres")
+"""The engines of which the module of that name in this folder has a server."""
+
+
 @pytest.mark.parametrize("case", PLAIN, ids=str)
 @pytest.mark.parametrize("engine_name", ENGINES)
 def test_every_case_is_a_test_that_passes_without_tables(case: Case, engine_name: str, tmp_path: Path) -> None:
     written, warehouse = as_test(case), None
-    if engine_name == "postgres":
-        import postgres
-
-        warehouse = "server"
-        written["project"]["warehouses"] = {warehouse: {"type": "postgres", **postgres.server().settings}}
+    if engine_name in SERVERS:
+        warehouse, server = "server", importlib.import_module(engine_name).server()
+        written["project"]["warehouses"] = {warehouse: {"type": engine_name, **server.settings}}
     (outcome,) = outcomes(tmp_path, json.dumps(written), warehouse=warehouse)
     assert outcome.error is None
     assert outcome.differences == ()
