@@ -48,9 +48,9 @@ def client(settings: Mapping[str, object] | None = None) -> Any:
 
 
 @cache
-def warehouse() -> ClickHouseWarehouse:
-    """The connection of the product, with the settings of its sessions."""
-    return ClickHouseWarehouse(client(SESSION))
+def warehouse(*, materialize: bool = True) -> ClickHouseWarehouse:
+    """The connection of the product, with the settings of its sessions; to this release, or as if to an older one."""
+    return ClickHouseWarehouse(client(SESSION), materialize=materialize)
 
 
 # -- tables -----------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import importlib
 import logging
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -34,6 +35,7 @@ _UTC = "UTC"
 # Without these a missing side of a join and an aggregate of nothing are 0 and '', and an alias hides the column of its
 # name from the other expressions of its SELECT.
 SETTINGS = ("join_use_nulls", "aggregate_functions_null_for_empty", "prefer_column_name_to_alias")
+MATERIALIZES = "enable_materialized_cte"
 
 
 class ClickHouseDialect(Dialect):
@@ -188,9 +190,31 @@ class ClickHouseDialect(Dialect):
         return exp.Literal.number(place)
 
     def settled(self, statement: exp.Expression) -> exp.Expression:
-        on = exp.Literal.number(1)
-        statement.set("settings", [exp.EQ(this=exp.Var(this=one), expression=on.copy()) for one in SETTINGS])
-        return statement
+        return _with_settings(statement, SETTINGS)
+
+
+class MaterializingDialect(ClickHouseDialect):
+    """ClickHouse 26.3 and later, where it may: what is read several times is computed once.
+
+    Without that a step is computed again wherever its name is read, and all that it reads as well: a chain of joins
+    such as `Journey`'s by ASOF takes twice as long with each link.
+    """
+
+    has_asof: ClassVar[bool] = True
+
+    def settled(self, statement: exp.Expression) -> exp.Expression:
+        read = Counter(table.name for table in statement.find_all(exp.Table))
+        steps = statement.args["with_"].expressions if statement.args.get("with_") else []
+        shared = [step for step in steps if read[step.alias] > 1]
+        for step in shared:
+            step.set("materialized", True)
+        return _with_settings(statement, (*SETTINGS, *((MATERIALIZES,) if shared else ())))
+
+
+def _with_settings(statement: exp.Expression, names: Sequence[str]) -> exp.Expression:
+    on = exp.Literal.number(1)
+    statement.set("settings", [exp.EQ(this=exp.Var(this=one), expression=on.copy()) for one in names])
+    return statement
 
 
 # -- the connection -------------------------------------------------------------------------------------------------
@@ -214,13 +238,16 @@ _TOO_LONG = "Ask for less, or raise `statement_timeout` of the warehouse."
 class ClickHouseWarehouse:
     """One server. The driver's client is safe to use from several threads: each statement has a connection of its own.
 
-    `secrets` are kept out of messages.
+    `secrets` are kept out of messages; `dialect` is what the server's release understands.
     """
 
-    def __init__(self, client: Any, secrets: Sequence[str] = ()) -> None:
+    def __init__(self, client: Any, secrets: Sequence[str] = (), *, materialize: bool = True) -> None:
         self._client = client
         self._secrets = secrets
         self._closed = False
+        known = client.server_settings.get(MATERIALIZES)
+        may = materialize and known is not None and not known.readonly
+        self.dialect: Dialect = MaterializingDialect() if may else ClickHouseDialect()
 
     def __repr__(self) -> str:
         return f"ClickHouseWarehouse({self._client.uri!r}, {self._client.database!r})"
@@ -362,7 +389,8 @@ def connect(settings: Mapping[str, object], folder: Path) -> ClickHouseWarehouse
         raise _refusal(error, secrets) from None
     except OSError as error:
         raise WarehouseError(f"ClickHouse: a certificate cannot be read: {error.strerror or error}") from None
-    return ClickHouseWarehouse(client, secrets)
+    materialize = yes(settings, "materialize") if "materialize" in settings else True
+    return ClickHouseWarehouse(client, secrets, materialize=materialize)
 
 
 _TEXTS = ("host", "database", "password", "access_token")
@@ -423,6 +451,6 @@ def _parts(url: str) -> dict[str, Any]:
 
 _SETTINGS = (
     *("url", "host", "port", "database", "user", "password", "password_file", "access_token", "secure", "verify"),
-    *(*_FILES, "connect_timeout", "statement_timeout"),
+    *(*_FILES, "connect_timeout", "statement_timeout", "materialize"),
 )
 ENGINE = Engine("clickhouse", ClickHouseDialect(), connect, _SETTINGS)

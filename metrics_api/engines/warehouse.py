@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from metrics_api.sql.dialect import Dialect
+
 
 @dataclass(frozen=True, slots=True)
 class Execution:
@@ -33,6 +35,12 @@ class Warehouse(Protocol):
     def close(self) -> None:
         """Release everything; further calls fail."""
         ...
+
+
+def spoken_by(warehouse: Warehouse | None, usual: Dialect) -> Dialect:
+    """How a warehouse says things: once connected, its release may know more than its engine's dialect rests on."""
+    found: Dialect = getattr(warehouse, "dialect", usual)
+    return found
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from metrics_api.compile.sharing import SharedStatement, compile_together, group
 from metrics_api.definitions.loader import Definitions
 from metrics_api.definitions.warehouses import resolve_environment
 from metrics_api.engines import Engine, engine, wrong_warehouse
+from metrics_api.engines.warehouse import spoken_by
 from metrics_api.errors import Code, DefinitionError, MetricsError, Problem, QueryError, WarehouseError, did_you_mean
 from metrics_api.families import families
 from metrics_api.plan.explain import story
@@ -102,7 +103,7 @@ class Project:
     @property
     def dialect(self) -> Dialect:
         """How the warehouse says things."""
-        return self._engine.dialect
+        return spoken_by(self._warehouse, self._engine.dialect)
 
     # -- asking -------------------------------------------------------------------------------------------------------
 
@@ -187,7 +188,7 @@ class Project:
                 return None
             key = tuple(_key(query, one) for query, one in zip(queries, bound, strict=True))
             if (shared := self._shared.get(key)) is None:
-                shared = compile_together(bound, self._engine.dialect)
+                shared = compile_together(bound, self.dialect)
                 self._shared.put(key, shared)
             begun = time.perf_counter()
             tables = shared.split(self._run(shared.sql, bound[0]))
@@ -247,7 +248,7 @@ class Project:
         """The plan as a story and the statement, without asking the warehouse: the data is taken to reach as-of."""
         bound = bind(ask(metric, **words), self.model, families(), now=self.clock(), limits=self.limits)
         chosen = engine(dialect) if dialect else self._engine
-        statement = compile_query(bound, chosen.dialect)
+        statement = compile_query(bound, chosen.dialect if dialect else self.dialect)
         return Explained(
             metric=metric,
             dialect=chosen.name,
@@ -305,14 +306,14 @@ class Project:
         return bound.known_through(reached)
 
     def _statement(self, bound: BoundQuery) -> Statement:
-        return compile_query(bound, self._engine.dialect)
+        return compile_query(bound, self.dialect)
 
     def _run(self, sql: str, bound: BoundQuery) -> pa.Table:
         warehouse = self.warehouse()
         try:
             return warehouse.run(sql).table
         except WarehouseError as error:
-            raise explain_failure(error, bound.sources, warehouse, self._engine.dialect) from None
+            raise explain_failure(error, bound.sources, warehouse, self.dialect) from None
 
     def _data_through(self, source: Source, as_of: datetime) -> datetime:
         """How far the source's data reaches, asked at most every few seconds."""
@@ -321,9 +322,9 @@ class Project:
             return known[1]
         warehouse = self.warehouse()
         try:
-            reached = newest(source, warehouse, self._engine.dialect, as_of)
+            reached = newest(source, warehouse, self.dialect, as_of)
         except WarehouseError as error:
-            raise explain_failure(error, [source], warehouse, self._engine.dialect) from None
+            raise explain_failure(error, [source], warehouse, self.dialect) from None
         # Until it is asked again the answer holds for the moments since, and for none before.
         until = as_of + timedelta(seconds=self._freshness_seconds)
         self._reached[source] = (time.monotonic(), reached, until)

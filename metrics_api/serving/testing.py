@@ -280,7 +280,7 @@ class _OverRows(Project):
         return min(self._test.data_through, as_of)
 
     def _statement(self, bound: BoundQuery) -> Statement:
-        return compile_query(bound, self._engine.dialect, self._test.tables)
+        return compile_query(bound, self.dialect, self._test.tables)
 
     def _run(self, sql: str, bound: BoundQuery) -> pa.Table:
         return self.warehouse().run(sql).table

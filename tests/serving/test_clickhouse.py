@@ -21,6 +21,7 @@ import clickhouse
 from metrics_api.cli.main import app
 from metrics_api.engines.clickhouse import ClickHouseWarehouse, connect
 from metrics_api.errors import DefinitionError, MissingDriver, WarehouseError
+from metrics_api.serving.asking import ask
 from metrics_api.serving.project import Project, load_project
 
 PROJECT = """
@@ -211,6 +212,21 @@ def test_every_type_comes_as_arrow_has_it() -> None:
     nothing = clickhouse.warehouse().run("SELECT 1 AS a, 'x' AS b, now() AS c WHERE 0").table
     assert (nothing.num_rows, nothing.column_names) == (0, ["a", "b", "c"])
     assert nothing.schema.types[2] == pa.timestamp("us", tz="UTC")
+
+
+def test_what_is_read_several_times_is_computed_once(folder: Path) -> None:
+    project = opened(folder)
+    connected = project.answer(ask("paid", **DAYS)).info.sql
+    assert "WITH entered_watched AS MATERIALIZED (" in connected
+    assert connected.endswith("prefer_column_name_to_alias = 1, enable_materialized_cte = 1")
+    assert "\n), attempts AS (\n" in connected  # Read once.
+    older = opened(folder, more="      materialize: false")
+    plain = older.answer(ask("paid", **DAYS))
+    assert "MATERIALIZED" not in plain.info.sql
+    assert plain.parts["steps"].to_pylist() == project.answer(ask("paid", **DAYS)).parts["steps"].to_pylist()
+    assert "MATERIALIZED" not in project.sql("paid", dialect="clickhouse", **DAYS)
+    for one in (project, older):
+        one.close()
 
 
 def test_many_threads_share_a_warehouse() -> None:
