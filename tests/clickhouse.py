@@ -67,6 +67,9 @@ _TYPES = {
 }
 
 
+_ZONES = (None, "UTC", "America/New_York", "Australia/Lord_Howe")
+
+
 @cache
 def _writer() -> Any:
     return client({"session_timezone": "UTC"})
@@ -83,11 +86,14 @@ def put(tables: Mapping[str, pa.Table]) -> None:
 def columns(table: pa.Table) -> str:
     """The columns of a table as ClickHouse has them: of the types that people choose, one or the other.
 
-    A column without nulls may be one that cannot hold any, texts may be kept as numbers of a dictionary.
+    A column without nulls may be one that cannot hold any, texts may be kept as numbers of a dictionary, and instants
+    may be shown in any zone.
     """
     said = []
     for place, field in enumerate(table.schema):
         type_ = type_of(field.type)
+        if field.type == pa.timestamp("us") and (zone := _ZONES[table.num_rows % len(_ZONES)]):
+            type_ = f"DateTime64(6, '{zone}')"
         if table.column(place).null_count or (table.num_rows + place) % 2:
             type_ = f"Nullable({type_})"
         if field.type == pa.string() and (table.num_rows + place) % 3:
