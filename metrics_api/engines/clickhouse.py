@@ -108,7 +108,8 @@ class ClickHouseDialect(Dialect):
 
     def bit(self, n: Sql, width: Sql) -> Sql:
         # A bare 1 has 8 bits.
-        return function("bitShiftLeft", function("toUInt64", exp.Literal.number(1)), n)
+        one = function("toUInt64" if int(width.name) <= 62 else "toUInt128", exp.Literal.number(1))
+        return function("bitShiftLeft", one, n)
 
     def bits_or(self, a: Sql) -> Sql:
         return function("groupBitOr", a)
@@ -161,7 +162,11 @@ class ClickHouseDialect(Dialect):
 
     def values(self, columns: Sequence[tuple[str, Type]], rows: Sequence[Sequence[Value]], alias: str) -> Sql:
         names = [self.identifier(name).sql("clickhouse") for name, _ in columns]
-        structure = ", ".join(f"{name} {self.types[type_]}" for name, (_, type_) in zip(names, columns, strict=True))
+        types = [
+            "UInt128" if any(_is_wide(row[place]) for row in rows) else self.types[type_]
+            for place, (_, type_) in enumerate(columns)
+        ]
+        structure = ", ".join(f"{name} {type_}" for name, type_ in zip(names, types, strict=True))
         tuples = [exp.Tuple(expressions=[self._constant(value) for value in row]) for row in rows]
         return exp.Table(
             this=function("VALUES", text(structure), *tuples), alias=exp.TableAlias(this=self.identifier(alias))
@@ -172,6 +177,8 @@ class ClickHouseDialect(Dialect):
             return exp.Null()
         if isinstance(value, date):
             return text(timestamp_text(value) if isinstance(value, datetime) else value.isoformat())
+        if _is_wide(value):  # A bare one is read as a double.
+            return text(str(value))
         literal = self.literal(value, Type.NUMBER)
         return literal.this if isinstance(literal, exp.Cast) else literal
 
@@ -193,13 +200,19 @@ class ClickHouseDialect(Dialect):
         return _with_settings(statement, SETTINGS)
 
 
-class MaterializingDialect(ClickHouseDialect):
-    """ClickHouse 26.3 and later, where it may: what is read several times is computed once.
+def _is_wide(value: Value) -> bool:
+    """Whether a mask has more than the 64 bits of a whole number."""
+    return isinstance(value, int) and value >= 1 << 63
+
+
+class RecentClickHouseDialect(ClickHouseDialect):
+    """ClickHouse 26.3 and later, where it may: what is read several times is computed once; bits in numbers of 128.
 
     Without that a step is computed again wherever its name is read, and all that it reads as well: a chain of joins
     such as `Journey`'s by ASOF takes twice as long with each link.
     """
 
+    bitmap_days: ClassVar[int] = 126
     has_asof: ClassVar[bool] = True
 
     def settled(self, statement: exp.Expression) -> exp.Expression:
@@ -247,7 +260,7 @@ class ClickHouseWarehouse:
         self._closed = False
         known = client.server_settings.get(MATERIALIZES)
         may = materialize and known is not None and not known.readonly
-        self.dialect: Dialect = MaterializingDialect() if may else ClickHouseDialect()
+        self.dialect: Dialect = RecentClickHouseDialect() if may else ClickHouseDialect()
 
     def __repr__(self) -> str:
         return f"ClickHouseWarehouse({self._client.uri!r}, {self._client.database!r})"

@@ -12,6 +12,7 @@ from engines.operations import DIFFERENT, EXAMPLES, Example, Rows, Runner, agree
 from families.engines import ENGINES, warehouse_with
 from metrics_api.engines import engines
 from metrics_api.engines.duckdb import DuckDBDialect
+from metrics_api.engines.warehouse import spoken_by
 from metrics_api.plan.expr import OPERATIONS, Agg, Col, Type, call, integer
 from metrics_api.plan.nodes import Aggregate, Filter, Join
 from metrics_api.sql.dialect import Dialect, Sql, function
@@ -36,8 +37,8 @@ class OnServer:
     """By the product's own connection, so that what it reads is held to the examples as well."""
 
     def __init__(self, engine: str) -> None:
-        self.dialect = engines()[engine].dialect
         self.warehouse = warehouse_with(engine, {})
+        self.dialect = spoken_by(self.warehouse, engines()[engine].dialect)
 
     def run(self, sql: str) -> Rows:
         columns = [column.to_pylist() for column in self.warehouse.run(sql).table.columns]
