@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from metrics_api.engines.clickhouse import SESSION, ClickHouseWarehouse
@@ -86,12 +87,14 @@ def put(tables: Mapping[str, pa.Table]) -> None:
 def columns(table: pa.Table) -> str:
     """The columns of a table as ClickHouse has them: of the types that people choose, one or the other.
 
-    A column without nulls may be one that cannot hold any, texts may be kept as numbers of a dictionary, and instants
-    may be shown in any zone.
+    A column without nulls may be one that cannot hold any, texts may be kept as numbers of a dictionary, instants may
+    be shown in any zone, and numbers may be unsigned.
     """
     said = []
     for place, field in enumerate(table.schema):
         type_ = type_of(field.type)
+        if field.type == pa.int64() and table.num_rows % 2 and (pc.min(table.column(place)).as_py() or 0) >= 0:
+            type_ = f"U{type_}"
         if field.type == pa.timestamp("us") and (zone := _ZONES[table.num_rows % len(_ZONES)]):
             type_ = f"DateTime64(6, '{zone}')"
         if table.column(place).null_count or (table.num_rows + place) % 2:

@@ -132,6 +132,10 @@ class ClickHouseDialect(Dialect):
     def count(self, a: Sql) -> Sql:
         return function("toInt64", super().count(a))
 
+    def sum(self, a: Sql) -> Sql:
+        said = super().sum(a)
+        return function("toInt64", said) if _is_constant(a) else said
+
     def quantile(self, a: Sql, fraction: Sql) -> Sql:
         name = exp.Var(this="quantileExactInclusive")
         return exp.ParameterizedAgg(this=name, expressions=[fraction], params=[a])
@@ -140,7 +144,7 @@ class ClickHouseDialect(Dialect):
         return function("argMin", a, key)
 
     def filtered(self, op: str, args: Sequence[Sql], where: Sql) -> Sql:
-        if op in ("count_rows", "count"):
+        if op in ("count_rows", "count") or (op == "sum" and _is_constant(*args)):
             return function("toInt64", filter_clause(self.windowed(op, args), where))
         return super().filtered(op, args, where)
 
@@ -152,7 +156,13 @@ class ClickHouseDialect(Dialect):
                 return super().count_rows()
             case "count":
                 return super().count(*args)
+            case "sum":
+                return super().sum(*args)
         return self.call(op, args)
+
+    def over(self, op: str, args: Sequence[Sql], window: Sql) -> Sql:
+        is_unsigned = op in ("count_rows", "count", "row_number", "dense_rank") or (op == "sum" and _is_constant(*args))
+        return function("toInt64", window) if is_unsigned else window
 
     def lead(self, a: Sql) -> Sql:
         # After the last row comes 0 or '' unless the type knows null.
@@ -198,6 +208,15 @@ class ClickHouseDialect(Dialect):
 
     def settled(self, statement: exp.Expression) -> exp.Expression:
         return _with_settings(statement, SETTINGS)
+
+
+def _is_constant(a: Sql) -> bool:
+    """Whether the values are whole numbers that are written down; those are unsigned."""
+    if isinstance(a, exp.Case):
+        return all(
+            _is_constant(one) for one in (*(when.args["true"] for when in a.args["ifs"]), a.args.get("default")) if one
+        )
+    return isinstance(a, exp.Literal) and not a.is_string
 
 
 def _is_wide(value: Value) -> bool:

@@ -345,6 +345,10 @@ class Dialect:
         """An operation as it stands before OVER."""
         return self.call(op, args)
 
+    def over(self, op: str, args: Sequence[Sql], window: Sql) -> Sql:
+        """The whole window, OVER and all, as the value that the operation means."""
+        return window
+
     # -- relations and statements -------------------------------------------------------------------------------------
 
     def order_key(self, name: str, place: int) -> Sql:

@@ -369,8 +369,9 @@ class _Lowering:
             exp.Ordered(this=self.expr(one, bindings), **self.dialect.unsaid_nulls(descending=index in over.descending))
             for index, one in enumerate(over.order)
         ]
+        args = [self.expr(arg, bindings) for arg in over.args]
         window = exp.Window(
-            this=self.dialect.windowed(over.op, [self.expr(arg, bindings) for arg in over.args]),
+            this=self.dialect.windowed(over.op, args),
             partition_by=[self.expr(one, bindings) for one in over.partition],
             order=exp.Order(expressions=order) if order else None,
         )
@@ -382,7 +383,7 @@ class _Lowering:
             )
             frame = exp.WindowSpec(kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", **end)
             window.set("spec", frame)
-        return window
+        return self.dialect.over(over.op, args, window)
 
 
 def with_windows(plan: Aggregate, ops: frozenset[str]) -> Aggregate:

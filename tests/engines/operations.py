@@ -917,6 +917,24 @@ relation(
     ),
     [(0, 2, 12), (1, -5, None), (1, -7, None), (2, None, 0), (2, None, 0)],
 )
+relation(
+    "a union of sums of constants, of places and of their opposites",
+    Union(
+        (
+            Aggregate(COUNTED, (), (("n", Agg("sum", (integer(1),))),)),
+            Aggregate(COUNTED, (), (("n", Agg("sum", (integer(1),), call("gt", Col("n"), integer(5)))),)),
+            Aggregate(
+                COUNTED,
+                (),
+                (("n", Agg("sum", (Case(((call("gt", Col("n"), integer(5)), integer(1)),), integer(0)),))),),
+            ),
+            Project(COUNTED, (("n", Over("row_number", (), (), (Col("period"),))),)),
+            Project(COUNTED, (("n", Over("count_rows", (), (), (Col("period"),), including_current=True)),)),
+            Project(COUNTED, (("n", integer(-1)),)),
+        )
+    ),
+    [(2,), (1,), (1,), (1,), (2,), (1,), (2,), (-1,), (-1,)],
+)
 SORTED: list[tuple[int | None, str]] = [(3, "a"), (None, "b"), (1, "c"), (2, "d"), (None, "a")]
 TO_SORT = constants((("n", Type.INTEGER), ("label", Type.STRING)), SORTED)
 relation(
