@@ -33,8 +33,8 @@ test: $(VENV)/.installed-dev  ## Run all tests
 
 .PHONY: test-engines
 test-engines: $(ENGINES_VENV)/.installed  ## Run the tests of warehouses on engines that are large to install
-	METRICS_API_ENGINES=clickhouse $(ENGINES_VENV)/bin/python -m pytest -n auto --maxprocesses 8 \
-	    tests/engines tests/families tests/serving $(ARGS)
+	METRICS_API_ENGINES=clickhouse,snowflake,spark $(ENGINES_VENV)/bin/python -m pytest -n auto --maxprocesses 8 \
+	    tests/engines tests/families tests/serving --ignore=tests/families/oracles $(ARGS)
 
 # -- for those who change the code -----------------------------------------------------------------------------------
 
@@ -67,7 +67,7 @@ bench: $(VENV)/.installed-dev  ## Measure our SQL against the best by hand, and 
 
 .PHONY: clean
 clean:  ## Remove the environment, caches, builds, the demonstration and benchmark data
-	rm -rf $(VENV) $(ENGINES_VENV) .bench demo dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(ENGINES_VENV) .engines .bench demo dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # -- the environment -------------------------------------------------------------------------------------------------

@@ -1,21 +1,35 @@
-"""Snowflake: compiles; the connection comes with a later release.
+"""Snowflake. One session in UTC, which several threads use at once.
 
-The session has to run in UTC (`ALTER SESSION SET TIMEZONE = 'UTC'`). Time columns are TIMESTAMP_NTZ in UTC, or
-TIMESTAMP_LTZ; TIMESTAMP_TZ, which brings an offset of its own into every cast, needs a view.
+Time columns are TIMESTAMP_NTZ in UTC, or TIMESTAMP_LTZ; TIMESTAMP_TZ, which brings an offset of its own into every
+cast, needs a view. A question is the same text each time, so that Snowflake's cache of results serves it again.
 """
 
 from __future__ import annotations
 
+import importlib
 import re
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from sqlglot import exp
 
 from metrics_api.engines import Engine
+from metrics_api.engines.settings import secret, whole, without
+from metrics_api.engines.warehouse import Execution
+from metrics_api.errors import MissingDriver, WarehouseError, did_you_mean
 from metrics_api.plan.expr import Type, Value
 from metrics_api.sql.dialect import Dialect, Sql, enclosed, function, spaces, text, timestamp_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+T = TypeVar("T")
 
 
 class SnowflakeDialect(Dialect):
@@ -112,4 +126,356 @@ def _constant(value: Value) -> Sql:
     return text(timestamp_text(value) if isinstance(value, datetime) else str(value))
 
 
-ENGINE = Engine("snowflake", SnowflakeDialect())
+# -- the connection -------------------------------------------------------------------------------------------------
+
+# What statements mean and how values are spelled follows the session; nobody's defaults may change an answer.
+_SESSION: Mapping[str, object] = {
+    "TIMEZONE": "UTC",
+    "WEEK_START": 1,
+    "WEEK_OF_YEAR_POLICY": 0,
+    "TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_NTZ",
+    "DATE_INPUT_FORMAT": "AUTO",
+    "TIMESTAMP_INPUT_FORMAT": "AUTO",
+    "DATE_OUTPUT_FORMAT": "YYYY-MM-DD",
+    "QUOTED_IDENTIFIERS_IGNORE_CASE": False,
+    "ROWS_PER_RESULTSET": 0,
+    "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "ARROW",
+    # A statement whose asker is gone ends.
+    "ABORT_DETACHED_QUERY": True,
+    "CLIENT_TELEMETRY_ENABLED": False,
+}
+_QUERY_TAG = "metrics-api"
+_CONNECT_TIMEOUT = 30
+_RETRYING = 60
+"""For so many seconds the driver itself tries a request again that found no answer."""
+_LONGEST = 604_800
+"""Seconds that a statement may take at most, which is Snowflake's own limit."""
+_PAUSES = (0.5, 2.0)
+"""Seconds before the second and the third attempt."""
+_SESSION_IS_GONE = frozenset([390104, 390110, 390111, 390112, 390113, 390114, 390115, 250002, 252007])
+_MAY_PASS = frozenset([250003, 252010, 252013])
+"""No answer, a piece of a result that could not be had, and one that came short."""
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What a session is opened with. Secrets are read anew for each, since files of tokens are renewed."""
+
+    words: Mapping[str, object]
+    secrets: Callable[[], Mapping[str, object]] = field(repr=False)
+    statement_timeout: int | None = None
+
+    @property
+    def place(self) -> str:
+        return str(self.words.get("account", ""))
+
+
+class SnowflakeWarehouse:
+    """One account and database. The session is opened again when Snowflake has ended it."""
+
+    def __init__(self, target: _Target) -> None:
+        self._target = target
+        self._changing = threading.Lock()
+        self._session: Any = None
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"SnowflakeWarehouse({self._target.place!r}, {self._target.words.get('database', '')!r})"
+
+    def run(self, sql: str) -> Execution:
+        begun = time.perf_counter()
+        table = self._ask(sql, _arrow)
+        return Execution(table, time.perf_counter() - begun)
+
+    def columns(self, table: str) -> tuple[tuple[str, str], ...] | None:
+        named = SnowflakeDialect().table(table).sql("snowflake")
+        try:
+            rows = self._ask(f"DESCRIBE TABLE {named}", lambda cursor: cursor.fetchall())
+        except _NotThere:
+            return None
+        # A name in upper case is what is meant by the same one in lower case.
+        return tuple((str(row[0]).lower() if str(row[0]).isupper() else str(row[0]), str(row[1])) for row in rows)
+
+    def close(self) -> None:
+        with self._changing:
+            self._closed = True
+            if self._session is not None:
+                _end(self._session)
+            self._session = None
+
+    def _ask(self, sql: str, read: Callable[[Any], T]) -> T:
+        """What `read` makes of the rows. What only reads may be asked again."""
+        from snowflake.connector.errors import Error
+
+        for pause in (*_PAUSES, None):
+            session = self._opened()
+            try:
+                with session.cursor() as cursor:
+                    cursor.execute(sql, timeout=self._target.statement_timeout or _LONGEST)
+                    return read(cursor)
+            except Error as error:
+                is_gone = error.errno in _SESSION_IS_GONE
+                if is_gone:
+                    self._give_up(session)
+                if pause is None or not (is_gone or error.errno in _MAY_PASS):
+                    raise self._refusal(error) from None
+            time.sleep(pause)
+        raise AssertionError
+
+    def _opened(self) -> Any:
+        """The session there is, or a new one."""
+        with self._changing:
+            if self._closed:
+                raise WarehouseError("Snowflake: the connection is closed")
+            if self._session is None:
+                self._session = self._new()
+            return self._session
+
+    def _give_up(self, session: Any) -> None:
+        with self._changing:
+            if self._session is session:
+                self._session = None
+        _end(session)
+
+    def _new(self) -> Any:
+        import snowflake.connector
+        from snowflake.connector.errors import Error
+
+        secrets = self._target.secrets()
+        try:
+            return snowflake.connector.connect(**self._target.words, **secrets)
+        except Error as error:
+            raise self._refusal(error, secrets) from None
+
+    def _refusal(self, error: Any, secrets: Mapping[str, object] | None = None) -> WarehouseError:
+        return _refusal(error, self._target.secrets() if secrets is None else secrets, self._target)
+
+
+class _NotThere(WarehouseError):
+    """No such table, or none that this role may see."""
+
+
+def _end(session: Any) -> None:
+    from snowflake.connector.errors import Error
+
+    with suppress(Error):  # It may be gone already.
+        session.close(retry=False)
+
+
+_FIXES: Mapping[int, str] = {
+    250001: "Check `account` of the warehouse (organization-account), and `host` if it is said.",
+    390100: "Check `user` and the password of the warehouse.",
+    390144: "Check that the user has the public half of the key: ALTER USER ... SET RSA_PUBLIC_KEY.",
+    606: "Say a `warehouse` that the role may use.",
+    604: "The statement was ended from outside, or at `statement_timeout` of the warehouse.",
+    630: "Ask for less, or raise `statement_timeout` of the warehouse.",
+    2003: "Check `database`, `schema` and what `role` may see.",
+    90105: "Say `database` of the warehouse.",
+    90106: "Say `schema` of the warehouse.",
+}
+_MISSING = frozenset([2003, 2043])
+_NUMBER = re.compile(r"^\d{6} \(\w+\): (None: )?")
+
+
+def _refusal(error: Any, secrets: Mapping[str, object], target: _Target) -> WarehouseError:
+    """What Snowflake or the driver says on one line, and what to do about it, without secrets."""
+    said = _NUMBER.sub("", " ".join(str(error.raw_msg or error).split())) or type(error).__name__
+    for hidden in secrets.values():
+        said = without(hidden, said) if isinstance(hidden, str) else said
+    kind = _NotThere if error.errno in _MISSING else WarehouseError
+    return kind(f"Snowflake: {said}", fix=_FIXES.get(error.errno or 0))
+
+
+# -- rows -------------------------------------------------------------------------------------------------------------
+
+
+def _arrow(cursor: Any) -> pa.Table:
+    """The rows as Arrow, each column by its type on the server: pieces of a result may differ in width."""
+    import pyarrow as pa
+
+    described = cursor.description or ()
+    pieces = [] if cursor.rowcount == 0 else list(cursor.fetch_arrow_batches(force_microsecond_precision=True))
+    arrays = [
+        _array(column, [chunk for piece in pieces for chunk in piece.column(place).chunks])
+        for place, column in enumerate(described)
+    ]
+    table = pa.Table.from_arrays(arrays, names=[column.name for column in described])
+    if cursor.rowcount is not None and table.num_rows != cursor.rowcount:
+        raise WarehouseError(f"Snowflake: {table.num_rows} of {cursor.rowcount} rows came")
+    return table
+
+
+def _array(column: Any, chunks: Sequence[pa.Array]) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    wanted = _arrow_type(column)
+    try:
+        return pa.chunked_array([chunk.cast(wanted) for chunk in chunks], wanted)
+    except pa.ArrowInvalid:
+        # A whole number of more than 64 bits.
+        return pa.chunked_array([chunk.cast(pa.decimal128(38, 0)) for chunk in chunks], pa.decimal128(38, 0))
+
+
+def _arrow_type(column: Any) -> pa.DataType:
+    import pyarrow as pa
+    from snowflake.connector.constants import FIELD_ID_TO_NAME
+
+    match FIELD_ID_TO_NAME[column.type_code]:
+        case "FIXED":
+            return pa.decimal128(38, column.scale) if column.scale else pa.int64()
+        case "REAL":
+            return pa.float64()
+        case "DATE":
+            return pa.date32()
+        case "BOOLEAN":
+            return pa.bool_()
+        case "TIMESTAMP" | "TIMESTAMP_NTZ":
+            return pa.timestamp("us")
+        case "TIMESTAMP_LTZ" | "TIMESTAMP_TZ":
+            return pa.timestamp("us", tz="UTC")
+        case "BINARY":
+            return pa.binary()
+        case "TIME":
+            return pa.time64("us")
+    return pa.string()
+
+
+# -- settings ---------------------------------------------------------------------------------------------------------
+
+
+def connect(settings: Mapping[str, object], folder: Path) -> SnowflakeWarehouse:
+    """Reach `account` as `user` by a password, a private key, a token or the browser, and open the session.
+
+    Files of secrets are relative to the folder, and read for every session. Raises WarehouseError when Snowflake cannot
+    be reached or refuses, MissingDriver without the `snowflake-connector-python` package.
+    """
+    try:
+        importlib.import_module("snowflake.connector")
+    except ImportError:
+        raise MissingDriver("snowflake-connector-python", "snowflake") from None
+    if not settings.get("account"):
+        raise WarehouseError("`account` of the warehouse is not said", fix="Write it as organization-account.")
+    timeout = whole(settings, "statement_timeout") if "statement_timeout" in settings else None
+    warehouse = SnowflakeWarehouse(_Target(_words(settings, timeout), _secrets(settings, folder), timeout))
+    warehouse.run("SELECT 1")
+    return warehouse
+
+
+_TEXTS = ("account", "host", "protocol", "user", "database", "schema", "warehouse", "role")
+
+
+def _words(settings: Mapping[str, object], timeout: int | None) -> dict[str, object]:
+    """What the driver is told, but for secrets."""
+    session = {**_SESSION, "QUERY_TAG": str(settings.get("query_tag", _QUERY_TAG))}
+    if timeout is not None:
+        session["STATEMENT_TIMEOUT_IN_SECONDS"] = timeout
+    words: dict[str, object] = {name: str(settings[name]) for name in _TEXTS if name in settings}
+    if "port" in settings:
+        words["port"] = whole(settings, "port")
+    return {
+        **words,
+        "application": "metrics_api",
+        "session_parameters": session,
+        "login_timeout": whole(settings, "connect_timeout") if "connect_timeout" in settings else _CONNECT_TIMEOUT,
+        "network_timeout": _RETRYING,
+        # Names of a database, schema, warehouse or role that is not there are refused, not passed over.
+        "validate_default_parameters": True,
+        "arrow_number_to_decimal": True,
+        # Not asked for: whose cloud this program runs in.
+        "platform_detection_timeout_seconds": 0.0,
+    }
+
+
+_WAYS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "password": ("snowflake", ("password", "password_file")),
+    "key_pair": ("snowflake_jwt", ("private_key", "private_key_file")),
+    "oauth": ("oauth", ("token", "token_file")),
+    "programmatic_access_token": ("programmatic_access_token", ("token", "token_file")),
+    "externalbrowser": ("externalbrowser", ()),
+}
+"""How to log in, by what `authenticator` says: the driver's word for it, and the settings of which it needs one."""
+
+
+def _way(settings: Mapping[str, object]) -> str:
+    """How the user is to log in: as asked, or by what is given. Raises WarehouseError where that is not one way."""
+    asked = None if "authenticator" not in settings else str(settings["authenticator"])
+    if asked is not None and asked not in _WAYS:
+        raise WarehouseError(
+            "`authenticator` of the warehouse is not known", fix=did_you_mean(asked, _WAYS, what="authenticators")
+        )
+    every = dict.fromkeys(name for _, names in _WAYS.values() for name in names)
+    given = [name for name in every if name in settings]
+    if len(given) > 1:
+        raise WarehouseError(f"the warehouse is given {_listed(given, 'and')}", fix="Keep the one to log in with.")
+    if asked is not None:
+        needs = _WAYS[asked][1]
+        if given and given[0] not in needs:
+            raise WarehouseError(f"`authenticator: {asked}` of the warehouse does not go with `{given[0]}`")
+        if needs and not given:
+            raise WarehouseError(f"`authenticator: {asked}` of the warehouse needs {_listed(needs, 'or')}")
+        return asked
+    if not given:
+        fix = f"Say {_listed(list(every), 'or')}, or `authenticator: externalbrowser`."
+        raise WarehouseError("the warehouse does not say how to log in", fix=fix)
+    fitting = [name for name, (_, names) in _WAYS.items() if given[0] in names]
+    if len(fitting) > 1:
+        fix = f"Say one of {_listed([f'authenticator: {name}' for name in fitting], 'and')}."
+        raise WarehouseError(f"`{given[0]}` of the warehouse may be of two kinds", fix=fix)
+    return fitting[0]
+
+
+def _listed(names: Sequence[str], word: str) -> str:
+    *others, last = (f"`{name}`" for name in names)
+    return f"{', '.join(others)} {word} {last}" if others else last
+
+
+def _secrets(settings: Mapping[str, object], folder: Path) -> Callable[[], Mapping[str, object]]:
+    """What tells Snowflake who asks: files are read whenever it is called."""
+    way = _way(settings)
+
+    def read() -> Mapping[str, object]:
+        said: dict[str, object] = {"authenticator": _WAYS[way][0]}
+        match way:
+            case "password":
+                said["password"] = _secret(settings, "password", folder)
+            case "key_pair":
+                said["private_key"] = _private_key(settings, folder)
+            case "oauth" | "programmatic_access_token":
+                said["token"] = _secret(settings, "token", folder)
+        return said
+
+    return read
+
+
+def _secret(settings: Mapping[str, object], name: str, folder: Path) -> str:
+    if name in settings:
+        return str(settings[name])
+    return secret(folder / str(settings[f"{name}_file"]), f"{name}_file")
+
+
+def _private_key(settings: Mapping[str, object], folder: Path) -> bytes:
+    """The key as the driver takes it. Raises WarehouseError when it is none, or the passphrase does not open it."""
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        load_pem_private_key,
+    )
+
+    written = _secret(settings, "private_key", folder).encode()
+    passphrase = str(settings["private_key_passphrase"]).encode() if "private_key_passphrase" in settings else None
+    try:
+        key = load_pem_private_key(written, passphrase)
+    except (TypeError, ValueError):
+        raise WarehouseError(
+            "the private key of the warehouse cannot be read",
+            fix="It is a text in PEM (PKCS #8); if it is encrypted, `private_key_passphrase` has to open it.",
+        ) from None
+    return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+
+_SETTINGS = (
+    *(*_TEXTS, "port", "authenticator", "password", "password_file", "private_key", "private_key_file"),
+    *("private_key_passphrase", "token", "token_file", "query_tag", "connect_timeout", "statement_timeout"),
+)
+ENGINE = Engine("snowflake", SnowflakeDialect(), connect, _SETTINGS)

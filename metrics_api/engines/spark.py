@@ -1,19 +1,37 @@
-"""Apache Spark 3.4 and later: compiles; the connection comes with a later release.
+"""Apache Spark 3.4 and later, reached by Spark Connect. One session in UTC, which several threads use at once.
 
-The session has to run in UTC (`spark.sql.session.timeZone`). Instants are TIMESTAMPs, the usual type of columns, which
-in such a session read as UTC clocks do; TIMESTAMP_NTZ columns in UTC are compared with them as the same instants.
+Instants are TIMESTAMPs, the usual type of columns, which in such a session read as UTC clocks do; TIMESTAMP_NTZ columns
+in UTC are compared with them as the same instants.
 """
 
 from __future__ import annotations
 
+import importlib
 import re
-from typing import ClassVar
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from urllib.parse import quote
+from uuid import uuid4
 
 from sqlglot import exp
 
 from metrics_api.engines import Engine
+from metrics_api.engines.settings import secret, whole, without, yes
+from metrics_api.engines.warehouse import Execution
+from metrics_api.errors import MissingDriver, WarehouseError
 from metrics_api.plan.expr import Type, Value
 from metrics_api.sql.dialect import Dialect, Sql, enclosed, function, parenthesized, text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+T = TypeVar("T")
 
 
 class SparkDialect(Dialect):
@@ -65,4 +83,238 @@ def _step(key: str) -> str:
     return f".{key}" if re.fullmatch(r"\w+", key, re.ASCII) else f"['{key}']"
 
 
-ENGINE = Engine("spark", SparkDialect())
+# -- the connection -------------------------------------------------------------------------------------------------
+
+# What statements mean follows the session; nobody's defaults may change an answer. A sum that overflows is an error.
+_SESSION: Mapping[str, str] = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.timestampType": "TIMESTAMP_LTZ",
+    "spark.sql.parser.escapedStringLiterals": "false",
+    "spark.sql.caseSensitive": "false",
+}
+_PORT = 15_002
+_ATTEMPTS = 4
+"""How often the driver itself tries a request again that found no answer: for about five seconds."""
+_SESSION_IS_GONE = (
+    *("INVALID_HANDLE.SESSION", "SESSION_NOT_FOUND", "SESSION_CLOSED", "SESSION_CHANGED", "NO_ACTIVE_SESSION"),
+    "is not running",  # Sail's words.
+)
+_MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "Table not found", "SCHEMA_NOT_FOUND")
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What a session is opened with. The address has the token in it, and is made anew for each session."""
+
+    place: str
+    address: Callable[[], str] = field(repr=False)
+    token: Callable[[], str | None] = field(repr=False)
+    schema: str | None = None
+    statement_timeout: int | None = None
+
+
+class SparkWarehouse:
+    """One Spark Connect server. The session is opened again when the server has ended it."""
+
+    def __init__(self, target: _Target) -> None:
+        self._target = target
+        self._changing = threading.Lock()
+        self._session: Any = None
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"SparkWarehouse({self._target.place!r})"
+
+    def run(self, sql: str) -> Execution:
+        begun = time.perf_counter()
+        table = self._ask(lambda session: _arrow(session.sql(sql)))
+        return Execution(table, time.perf_counter() - begun)
+
+    def columns(self, table: str) -> tuple[tuple[str, str], ...] | None:
+        named = SparkDialect().table(table).sql("spark")
+        try:
+            fields = self._ask(lambda session: session.table(named).schema.fields)
+        except _NotThere:
+            return None
+        return tuple((one.name, one.dataType.simpleString()) for one in fields)
+
+    def close(self) -> None:
+        with self._changing:
+            self._closed = True
+            self._end()
+
+    def _ask(self, read: Callable[[Any], T]) -> T:
+        """What `read` makes of a session. What only reads may be asked again of another one."""
+        from pyspark.errors import PySparkException
+
+        for is_last in (False, True):
+            session, late = self._opened(), threading.Event()
+            try:
+                with _bounded(session, self._target.statement_timeout, late):
+                    return read(session)
+            except PySparkException as error:
+                if late.is_set():
+                    raise WarehouseError(
+                        f"Spark: the statement took more than {self._target.statement_timeout} seconds and was ended",
+                        fix="Ask for less, or raise `statement_timeout` of the warehouse.",
+                    ) from None
+                if is_last or not any(one in str(error) for one in _SESSION_IS_GONE):
+                    raise _refusal(error, self._target) from None
+                with self._changing:
+                    if self._session is session:
+                        self._end()
+        raise AssertionError
+
+    def _opened(self) -> Any:
+        """The session there is, or a new one."""
+        from pyspark.errors import PySparkException
+
+        with self._changing:
+            if self._closed:
+                raise WarehouseError("Spark: the connection is closed")
+            if self._session is None:
+                try:
+                    self._session = _new(self._target)
+                except PySparkException as error:
+                    raise _refusal(error, self._target) from None
+            return self._session
+
+    def _end(self) -> None:
+        from pyspark.errors import PySparkException
+
+        if self._session is not None:
+            with suppress(PySparkException):  # It may be gone already.
+                self._session.client.close()
+        self._session = None
+
+
+def _new(target: _Target) -> Any:
+    from pyspark.sql.connect.client.core import DefaultChannelBuilder
+    from pyspark.sql.connect.client.retries import DefaultPolicy
+    from pyspark.sql.connect.session import SparkSession
+
+    session = SparkSession(DefaultChannelBuilder(target.address()))
+    session.client.set_retry_policies([DefaultPolicy(max_retries=_ATTEMPTS)])
+    with warnings.catch_warnings():
+        # Of settings that will not always be there, and of attempts: an error tells of those.
+        warnings.simplefilter("ignore")
+        for name, value in _SESSION.items():
+            session.conf.set(name, value)
+        if target.schema is not None:
+            session.sql(f"USE SCHEMA {SparkDialect().table(target.schema).sql('spark')}").toArrow()
+    return session
+
+
+@contextmanager
+def _bounded(session: Any, seconds: int | None, late: threading.Event) -> Iterator[None]:
+    """Whatever this thread asks in here is ended after so many seconds; `late` says that it was."""
+    if seconds is None:
+        yield
+        return
+    tag = f"metrics-api-{uuid4()}"
+
+    def end() -> None:
+        late.set()
+        session.interruptTag(tag)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    session.addTag(tag)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        session.removeTag(tag)
+
+
+class _NotThere(WarehouseError):
+    """No such table."""
+
+
+_DETAILS = re.compile(r'details = "(.*?)"(?:\n|$)')
+
+
+def _refusal(error: Any, target: _Target) -> WarehouseError:
+    """What Spark or the driver says, on one line, without secrets."""
+    written = str(error)
+    details = _DETAILS.search(written)
+    said = without(target.token(), (details[1] if details else written).strip().split("\n")[0])
+    kind = _NotThere if any(one in written for one in _MISSING) else WarehouseError
+    unreachable = "UNAVAILABLE" in written
+    return kind(f"Spark: {said}", fix="Check `host` and `port`, or `url`, of the warehouse." if unreachable else None)
+
+
+def _arrow(frame: Any) -> pa.Table:
+    """The rows as Arrow; whole numbers of any width as those of 64 bits."""
+    import pyarrow as pa
+
+    def plain(type_: pa.DataType) -> pa.DataType:
+        if pa.types.is_integer(type_):
+            return pa.int64()
+        if pa.types.is_timestamp(type_):
+            return pa.timestamp("us", type_.tz and "UTC")
+        if pa.types.is_floating(type_):
+            return pa.float64()
+        return pa.string() if pa.types.is_large_string(type_) else type_
+
+    table = frame.toArrow()
+    columns = [column.cast(plain(column.type)) for column in table.columns]
+    return pa.Table.from_arrays(columns, names=table.column_names)
+
+
+def connect(settings: Mapping[str, object], folder: Path) -> SparkWarehouse:
+    """Reach the Spark Connect server of `url` (`sc://...`), or of `host` and `port`, and open the session.
+
+    Raises WarehouseError when the server cannot be reached or refuses, MissingDriver without the `pyspark` package.
+    """
+    try:
+        with warnings.catch_warnings():
+            # pyspark warns of the version of pandas, which is not used here.
+            warnings.simplefilter("ignore")
+            importlib.import_module("pyspark.sql.connect.session")
+    except ImportError:
+        raise MissingDriver("pyspark-client", "spark") from None
+    warehouse = SparkWarehouse(_target(settings, folder))
+    warehouse.run("SELECT 1 AS one")
+    return warehouse
+
+
+def _target(settings: Mapping[str, object], folder: Path) -> _Target:
+    place = str(settings["url"]) if "url" in settings else f"sc://{settings.get('host', 'localhost')}:{_port(settings)}"
+    if not re.fullmatch(r"sc://[^/;\s]+(/(;[^\s]*)?)?", place):
+        raise WarehouseError(
+            "`url` of the warehouse is no address of Spark Connect", fix="Write sc://host:port, or `host` and `port`."
+        )
+    words = {"use_ssl": str(yes(settings, "tls")).lower()} if "tls" in settings else {}
+    if "user" in settings:
+        words["user_id"] = str(settings["user"])
+
+    def token() -> str | None:
+        if "token_file" in settings:
+            return secret(folder / str(settings["token_file"]), "token_file")
+        return str(settings["token"]) if "token" in settings else None
+
+    def address() -> str:
+        known = token()
+        parts = [
+            f"{name}={quote(value, safe='')}" for name, value in ({**words, "token": known} if known else words).items()
+        ]
+        return ";".join([place if ";" in place else f"{place.rstrip('/')}/", *parts])
+
+    return _Target(
+        place=place.partition(";")[0],
+        address=address,
+        token=token,
+        schema=str(settings["schema"]) if "schema" in settings else None,
+        statement_timeout=whole(settings, "statement_timeout") if "statement_timeout" in settings else None,
+    )
+
+
+def _port(settings: Mapping[str, object]) -> int:
+    return whole(settings, "port") if "port" in settings else _PORT
+
+
+_SETTINGS = ("url", "host", "port", "tls", "user", "token", "token_file", "schema", "statement_timeout")
+ENGINE = Engine("spark", SparkDialect(), connect, _SETTINGS)

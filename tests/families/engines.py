@@ -18,7 +18,7 @@ from metrics_api.engines.duckdb import DuckDBWarehouse
 if TYPE_CHECKING:
     from metrics_api.engines.warehouse import Warehouse
 
-EVERY = ("clickhouse", "duckdb", "postgres")
+EVERY = ("clickhouse", "duckdb", "postgres", "snowflake", "spark")
 """Every engine that can be executed here."""
 ENGINES = tuple(os.environ.get("METRICS_API_ENGINES", "duckdb,postgres").split(","))
 """Those of this run: `make test-engines` takes the ones that are large to install."""
@@ -28,8 +28,8 @@ EXAMPLES = int(os.environ.get("METRICS_API_EXAMPLES", "250"))
 
 
 def examples(engine: str) -> int:
-    """A server costs some milliseconds for each world, ClickHouse many; what is special to it shows early."""
-    return EXAMPLES // {"duckdb": 1, "clickhouse": 8}.get(engine, 4)
+    """A server costs some milliseconds for each world, fakesnow a second; what is special to it shows early."""
+    return EXAMPLES // {"duckdb": 1, "clickhouse": 8, "snowflake": 50, "spark": 25}.get(engine, 4)
 
 
 def warehouse_with(engine: str, tables: Mapping[str, pa.Table]) -> Warehouse:
@@ -80,6 +80,20 @@ def _in_postgres(tables: Mapping[str, pa.Table]) -> Warehouse:
     return postgres.warehouse()
 
 
+def _in_snowflake(tables: Mapping[str, pa.Table]) -> Warehouse:
+    import on_snowflake
+
+    on_snowflake.put({name: _zoned(table) if table.num_rows % 2 else table for name, table in tables.items()})
+    return on_snowflake.warehouse()
+
+
+def _in_spark(tables: Mapping[str, pa.Table]) -> Warehouse:
+    import sail
+
+    sail.put({name: _zoned(table) if table.num_rows % 2 else table for name, table in tables.items()})
+    return sail.warehouse()
+
+
 def _zoned(table: pa.Table) -> pa.Table:
     """The same rows, naive timestamps told to be of UTC."""
     zoned = [
@@ -101,4 +115,6 @@ _FILLED: dict[str, Callable[[Mapping[str, pa.Table]], Any]] = {
     "clickhouse": _in_clickhouse,
     "duckdb": _in_duckdb,
     "postgres": _in_postgres,
+    "snowflake": _in_snowflake,
+    "spark": _in_spark,
 }
