@@ -1,8 +1,8 @@
 """Started by tests/on_snowflake.py with the Python of fakesnow's own environment: its server, closer to Snowflake.
 
 What the fake leaves out and the product depends on is put in here: whoever logs in is checked (password, key pair,
-tokens), a statement ends at its timeout or when it is aborted, and a null timestamp stays null. `/tests/...` lets the
-tests see what came over the wire and break things.
+tokens), a statement ends at its timeout or when it is aborted, a null timestamp stays null, a sum of decimals is one.
+`/tests/...` lets the tests see what came over the wire and break things.
 
 python fakesnow_server.py PORT_FILE USERS_JSON
 """
@@ -24,6 +24,7 @@ import duckdb
 import fakesnow.arrow
 import fakesnow.cursor
 import fakesnow.server as fake
+import fakesnow.transforms
 import jwt
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -63,6 +64,11 @@ def _with_nulls(timestamps: pa.Array | pa.ChunkedArray) -> pa.Array:
 _struct_of = fakesnow.arrow.timestamp_to_sf_struct
 fakesnow.arrow.timestamp_to_sf_struct = _with_nulls
 
+
+# -- sums -------------------------------------------------------------------------------------------------------------
+
+# The fake makes doubles of whatever is added up, for the sake of texts: there decimals are not exact any more.
+fakesnow.transforms.numeric_agg_implicit_cast = lambda expression: expression
 
 # -- logging in -------------------------------------------------------------------------------------------------------
 

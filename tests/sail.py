@@ -86,9 +86,17 @@ def _port(folder: Path, process: subprocess.Popen[bytes], seconds: float = 120) 
 @cache
 def warehouse() -> SparkWarehouse:
     """The connection of the product to the server."""
+    name_the_program()
     connected = connect(server().settings, Path())
     atexit.register(connected.close)
     return connected
+
+
+def name_the_program() -> None:
+    """pyspark takes a program without a file for its own doctests, and ends it; a worker of pytest-xdist is one."""
+    program = sys.modules["__main__"]
+    if not hasattr(program, "__file__"):
+        program.__file__ = __file__
 
 
 def put(tables: Mapping[str, pa.Table]) -> None:

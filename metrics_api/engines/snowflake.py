@@ -150,6 +150,8 @@ _RETRYING = 60
 """For so many seconds the driver itself tries a request again that found no answer."""
 _LONGEST = 604_800
 """Seconds that a statement may take at most, which is Snowflake's own limit."""
+_GRACE = 5
+"""Seconds after which the driver ends a statement that Snowflake should have ended."""
 _PAUSES = (0.5, 2.0)
 """Seconds before the second and the third attempt."""
 _SESSION_IS_GONE = frozenset([390104, 390110, 390111, 390112, 390113, 390114, 390115, 250002, 252007])
@@ -211,7 +213,7 @@ class SnowflakeWarehouse:
             session = self._opened()
             try:
                 with session.cursor() as cursor:
-                    cursor.execute(sql, timeout=self._target.statement_timeout or _LONGEST)
+                    cursor.execute(sql, timeout=(self._target.statement_timeout or _LONGEST) + _GRACE)
                     return read(cursor)
             except Error as error:
                 is_gone = error.errno in _SESSION_IS_GONE
@@ -274,7 +276,7 @@ _FIXES: Mapping[int, str] = {
     90106: "Say `schema` of the warehouse.",
 }
 _MISSING = frozenset([2003, 2043])
-_NUMBER = re.compile(r"^\d{6} \(\w+\): (None: )?")
+_NUMBER = re.compile(r"\b\d{6} \(\w{5}\): (None: )?")
 
 
 def _refusal(error: Any, secrets: Mapping[str, object], target: _Target) -> WarehouseError:

@@ -276,6 +276,11 @@ def connect(settings: Mapping[str, object], folder: Path) -> SparkWarehouse:
             importlib.import_module("pyspark.sql.connect.session")
     except ImportError:
         raise MissingDriver("pyspark-client", "spark") from None
+    except SystemExit:
+        # pyspark takes a program that is no file for its own doctests, and ends it.
+        raise WarehouseError(
+            "Spark: its client does not start under `python -c`", fix="Run a file, or a module by `python -m`."
+        ) from None
     warehouse = SparkWarehouse(_target(settings, folder))
     warehouse.run("SELECT 1 AS one")
     return warehouse

@@ -418,7 +418,8 @@ def test_a_statement_that_takes_too_long() -> None:
     warehouse.close()
 
 
-def test_the_driver_ends_what_snowflake_did_not() -> None:
+def test_the_driver_ends_what_snowflake_did_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("metrics_api.engines.snowflake._GRACE", 0)
     on_snowflake.server().tell("end-late", False)
     warehouse = connected(password=on_snowflake.PASSWORD, statement_timeout=1)
     try:

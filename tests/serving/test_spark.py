@@ -6,6 +6,8 @@ The client is Spark's own; the server is Sail. Tables are views of the session, 
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
@@ -62,6 +64,11 @@ FROM (VALUES
 ) AS rows(user_id, event, at, country, minutes, price, extra)
 """
 SLOW = "SELECT COUNT(*) AS n FROM RANGE(300000) AS a CROSS JOIN RANGE(300000) AS b WHERE a.id % 7 = b.id % 5"
+
+
+@pytest.fixture(autouse=True)
+def _program() -> None:
+    sail.name_the_program()
 
 
 @pytest.fixture
@@ -241,6 +248,12 @@ def test_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pyspark.sql.connect.session", None)
     with pytest.raises(MissingDriver, match=r"`pyspark-client` is not installed\s+pip install 'metrics-api\[spark\]'"):
         connect({}, Path())
+
+
+def test_a_program_that_is_no_file() -> None:
+    words = "from pathlib import Path; from metrics_api.engines.spark import connect; connect({}, Path())"
+    ran = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=False)
+    assert "Spark: its client does not start under `python -c`" in ran.stderr
 
 
 def test_secrets_are_not_shown(
