@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from metrics_api.engines.duckdb import DuckDBWarehouse
+from metrics_api.errors import WarehouseError
 
 if TYPE_CHECKING:
     from metrics_api.engines.warehouse import Warehouse
@@ -46,14 +47,33 @@ def on_every_engine(*, share: int = 1) -> Callable[[Property], Callable[[str], N
     def tests_of(property_: Property) -> Callable[[str], None]:
         @pytest.mark.parametrize("engine", ENGINES)
         def test(engine: str) -> None:
-            holds = given(data=st.data(), engine=st.just(engine))(property_)
-            settings(max_examples=max(examples(engine) // share, 5), deadline=None)(holds)()
+            holds = given(data=st.data(), engine=st.just(engine))(_where_it_is_like_it(property_))
+            checks = [HealthCheck.filter_too_much] if engine in UNLIKE else []
+            count = max(examples(engine) // share, 5)
+            settings(max_examples=count, deadline=None, suppress_health_check=checks)(holds)()
 
         test.__name__, test.__qualname__ = property_.__name__, property_.__qualname__
         test.__doc__, test.__module__ = property_.__doc__, property_.__module__
         return test
 
     return tests_of
+
+
+UNLIKE = {"spark": "Overflowing on"}
+"""What a stand-in says where it is not like the engine: such worlds are left out. Sail casts a double to the decimal it
+is compared with, and fails for infinity; Spark does the opposite."""
+
+
+def _where_it_is_like_it(property_: Property) -> Property:
+    def like_it(data: st.DataObject, engine: str) -> None:
+        try:
+            property_(data, engine)
+        except WarehouseError as error:
+            if engine in UNLIKE and UNLIKE[engine] in str(error):
+                reject()
+            raise
+
+    return like_it
 
 
 @cache
