@@ -473,7 +473,8 @@ def _private_key(settings: Mapping[str, object], folder: Path) -> bytes:
             "the private key of the warehouse cannot be read",
             fix="It is a text in PEM (PKCS #8); if it is encrypted, `private_key_passphrase` has to open it.",
         ) from None
-    return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    plain: bytes = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    return plain
 
 
 _SETTINGS = (
