@@ -11,6 +11,9 @@ DATASET ?= streaming
 # Further arguments of pytest, or of the benchmark: make test ARGS='-k funnel'.
 ARGS ?=
 
+COMMA := ,
+EMPTY :=
+SPACE := $(EMPTY) $(EMPTY)
 VENV := .venv
 ENGINES_VENV := .venv-engines
 BIN := $(VENV)/bin
@@ -19,7 +22,7 @@ EXAMPLE := metric_definitions/streaming
 
 .PHONY: help
 help:  ## Show what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # -- the two of the README -------------------------------------------------------------------------------------------
 
@@ -35,6 +38,14 @@ test: $(VENV)/.installed-dev  ## Run all tests
 test-engines: $(ENGINES_VENV)/.installed  ## Run the tests of warehouses on engines that are large to install
 	METRICS_API_ENGINES=clickhouse,snowflake,spark $(ENGINES_VENV)/bin/python -m pytest -n auto --maxprocesses 8 \
 	    tests/engines tests/families tests/serving --ignore=tests/families/oracles $(ARGS)
+
+# Each is started by the tests, in an environment of its own, and runs in one process: Spark takes half a minute to start.
+SLOW_ENGINES := spark-jvm
+
+.PHONY: test-engines-slow
+test-engines-slow: $(ENGINES_VENV)/.installed  ## Run operations and cases on engines that are slow: nightly
+	METRICS_API_ENGINES=$(subst $(SPACE),$(COMMA),$(strip $(SLOW_ENGINES))) $(ENGINES_VENV)/bin/python -m pytest \
+	    tests/engines tests/families/test_cases.py $(ARGS)
 
 # -- for those who change the code -----------------------------------------------------------------------------------
 

@@ -7,14 +7,11 @@ between runs). The product speaks to it by the real driver. What the fake lacks 
 from __future__ import annotations
 
 import atexit
-import fcntl
 import importlib.util
 import json
 import math
-import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -26,19 +23,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pytest
 
+from environments import NotInstalled, missing, python_with
 from metrics_api.engines.snowflake import SnowflakeWarehouse, connect
 
-ROOT = Path(__file__).parent.parent
-ENVIRONMENT = ROOT / ".engines" / "fakesnow"
-REQUIREMENTS = ROOT / "tests" / "fakesnow_requirements.txt"
+REQUIREMENTS = Path(__file__).with_name("fakesnow_requirements.txt")
 USER, PASSWORD, DATABASE, SCHEMA = "tester", "s3cret & long", "TESTS", "PUBLIC"
 OAUTH, PAT = "oauth-t0ken-of-tester", "pat-t0ken-of-tester"
-
-
-class NotInstalled(Exception):
-    """fakesnow is not here, and could not be had."""
 
 
 @dataclass(frozen=True)
@@ -86,41 +77,12 @@ def server() -> Server:
     try:
         return started()
     except NotInstalled as error:
-        if os.environ.get("CI"):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+        missing(error)
 
 
 def python() -> Path:
-    """The Python of fakesnow's environment, which is made if it is not there or of other packages."""
-    with _Alone():
-        wanted = f"{sys.version_info[:2]}\n{REQUIREMENTS.read_text('utf-8')}"
-        made, found = ENVIRONMENT / "made", ENVIRONMENT / "bin" / "python"
-        if not (made.is_file() and made.read_text("utf-8") == wanted):
-            shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-            commands = (
-                [sys.executable, "-m", "venv", str(ENVIRONMENT)],
-                [str(found), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(REQUIREMENTS)],
-            )
-            for command in commands:
-                ran = subprocess.run(command, capture_output=True, text=True, check=False)
-                if ran.returncode:
-                    said = (ran.stderr or ran.stdout).strip().splitlines()[-1:]
-                    raise NotInstalled(f"fakesnow cannot be installed into {ENVIRONMENT}: {' '.join(said)}")
-            made.write_text(wanted, "utf-8")
-        return found
-
-
-class _Alone:
-    """Processes of one run install once."""
-
-    def __enter__(self) -> None:
-        ENVIRONMENT.parent.mkdir(exist_ok=True)
-        self.file = Path(f"{ENVIRONMENT}.lock").open("w", encoding="utf-8")
-        fcntl.flock(self.file, fcntl.LOCK_EX)
-
-    def __exit__(self, *_: object) -> None:
-        self.file.close()
+    """The Python of fakesnow's environment."""
+    return python_with("fakesnow", REQUIREMENTS.read_text("utf-8"))
 
 
 def started() -> Server:

@@ -92,6 +92,8 @@ _SESSION: Mapping[str, str] = {
     "spark.sql.timestampType": "TIMESTAMP_LTZ",
     "spark.sql.parser.escapedStringLiterals": "false",
     "spark.sql.caseSensitive": "false",
+    # A name of a WITH within another one's query is that query's own.
+    "spark.sql.legacy.ctePrecedencePolicy": "CORRECTED",
 }
 _PORT = 15_002
 _ATTEMPTS = 4

@@ -38,8 +38,9 @@ STANDS_IN = {"snowflake": "fakesnow", "spark": "sail"}
 
 
 class Runner(Protocol):
-    """A way to run statements on an engine."""
+    """A way to run statements on an engine, by the name that METRICS_API_ENGINES has."""
 
+    engine: str
     dialect: Dialect
 
     def run(self, sql: str) -> Rows: ...

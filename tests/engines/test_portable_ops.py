@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from engines.operations import DIFFERENT, EXAMPLES, STANDS_IN, Example, Rows, Runner, agree, answers, constants
-from families.engines import ENGINES, warehouse_with
+from families.engines import ENGINES, type_of, warehouse_with
 from metrics_api.engines import engines
 from metrics_api.engines.duckdb import DuckDBDialect
 from metrics_api.engines.warehouse import spoken_by
@@ -21,6 +21,7 @@ from metrics_api.sql.render import render
 
 
 class OnDuckDB:
+    engine = "duckdb"
     asked = ""
 
     def __init__(self, dialect: Dialect | None = None) -> None:
@@ -37,8 +38,9 @@ class OnServer:
     """By the product's own connection, so that what it reads is held to the examples as well."""
 
     def __init__(self, engine: str) -> None:
+        self.engine = engine
         self.warehouse = warehouse_with(engine, {})
-        self.dialect = spoken_by(self.warehouse, engines()[engine].dialect)
+        self.dialect = spoken_by(self.warehouse, engines()[type_of(engine)].dialect)
 
     def run(self, sql: str) -> Rows:
         columns = [column.to_pylist() for column in self.warehouse.run(sql).table.columns]
@@ -57,7 +59,7 @@ def on_duckdb() -> OnDuckDB:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 def test_means_what_it_says(example: Example, runner: Runner, request: pytest.FixtureRequest) -> None:
-    where = STANDS_IN.get(runner.dialect.name, runner.dialect.name)
+    where = STANDS_IN.get(runner.engine, runner.engine)
     if reason := DIFFERENT.get((where, example.name)):
         request.applymarker(pytest.mark.xfail(reason=reason))
     found = answers(example, runner)

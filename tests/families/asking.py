@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from families.engines import warehouse_with
+from families.engines import type_of, warehouse_with
 from families.oracles.world import World
 from metrics_api.compile.project import load_model
 from metrics_api.periods import Weekday
@@ -113,7 +113,7 @@ def project_over(
         ),
         entities=f"entities:\n{_indented(entities, 2)}" if entities else "",
         cohorts=f"cohorts:\n{_indented(cohorts, 2)}" if cohorts else "",
-        engine=engine,
+        engine=type_of(engine),
     )
     model, definitions = _model(text)
     asked = KnownThrough(model, definitions, Path(), clock=lambda: world.data_through)

@@ -21,16 +21,23 @@ if TYPE_CHECKING:
 
 EVERY = ("clickhouse", "duckdb", "postgres", "snowflake", "spark")
 """Every engine that can be executed here."""
+SLOW = {"spark-jvm": "spark"}
+"""Others on which an engine's own connection is executed, by `make test-engines-slow`, and what engine that is."""
 ENGINES = tuple(os.environ.get("METRICS_API_ENGINES", "duckdb,postgres").split(","))
 """Those of this run: `make test-engines` takes the ones that are large to install."""
-assert {*ENGINES} <= {*EVERY}, ENGINES
+assert {*ENGINES} <= {*EVERY, *SLOW}, ENGINES
 EXAMPLES = int(os.environ.get("METRICS_API_EXAMPLES", "250"))
 """Generated worlds for each property; more of them on a long evening."""
 
 
 def examples(engine: str) -> int:
     """A server costs some milliseconds for each world, fakesnow a second; what is special to it shows early."""
-    return EXAMPLES // {"duckdb": 1, "clickhouse": 8, "snowflake": 50, "spark": 25}.get(engine, 4)
+    return EXAMPLES // {"duckdb": 1, "clickhouse": 8, "snowflake": 50, "spark": 25, "spark-jvm": 250}.get(engine, 4)
+
+
+def type_of(engine: str) -> str:
+    """What the definition of a warehouse says."""
+    return SLOW.get(engine, engine)
 
 
 def warehouse_with(engine: str, tables: Mapping[str, pa.Table]) -> Warehouse:
@@ -114,6 +121,13 @@ def _in_spark(tables: Mapping[str, pa.Table]) -> Warehouse:
     return sail.warehouse()
 
 
+def _in_spark_jvm(tables: Mapping[str, pa.Table]) -> Warehouse:
+    import spark_jvm
+
+    spark_jvm.put({name: _zoned(table) if table.num_rows % 2 else table for name, table in tables.items()})
+    return spark_jvm.warehouse()
+
+
 def _zoned(table: pa.Table) -> pa.Table:
     """The same rows, naive timestamps told to be of UTC."""
     zoned = [
@@ -137,4 +151,5 @@ _FILLED: dict[str, Callable[[Mapping[str, pa.Table]], Any]] = {
     "postgres": _in_postgres,
     "snowflake": _in_snowflake,
     "spark": _in_spark,
+    "spark-jvm": _in_spark_jvm,
 }

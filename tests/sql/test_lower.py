@@ -11,7 +11,7 @@ from metrics_api.engines import engines
 from metrics_api.engines.duckdb import DuckDBDialect
 from metrics_api.periods import Span
 from metrics_api.plan.expr import Agg, Case, Col, Expr, Lit, Over, Type, call, integer, text
-from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Plan, Project, Scan, Sort, Spine, Union, keep
+from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Plan, Project, Scan, Sort, Spine, Union, View, keep
 from metrics_api.sql.dialect import Dialect
 from metrics_api.sql.lower import lower
 from metrics_api.sql.render import render
@@ -311,6 +311,15 @@ def test_words_of_sql_are_quoted_as_each_engine_does(name: str) -> None:
 def test_a_table_has_up_to_four_parts() -> None:
     plan = Scan("s", "a.b.c.select", (("n", N),), N, EVER)
     assert sql(plan) == 'SELECT n FROM a.b.c."select"'
+
+
+@pytest.mark.parametrize("name", QUOTED)
+def test_a_query_of_peoples_own_is_left_as_it_is(name: str) -> None:
+    """Its names are its own: those of two such queries, and of our steps, may be the same."""
+    view = View("WITH people AS (SELECT n FROM kept) SELECT n FROM people", "duckdb")
+    scan = Scan("s", "events", (("n", N),), N, EVER, view=view)
+    said = sql(Union((scan, scan)), engines()[name].dialect)
+    assert said.count("FROM (WITH people AS (SELECT n FROM kept) SELECT n FROM people) AS events") == 2
 
 
 def test_operands_are_enclosed_only_where_it_matters() -> None:
