@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from metrics_api import __version__
-from metrics_api.cli import demo, explain, init, query, schema, serve, test, validate
+from metrics_api.cli import demo, doctor, explain, init, query, schema, serve, test, validate
 from metrics_api.cli.program import Program
 
 EPILOG = """\
@@ -14,6 +14,7 @@ Begin with:
   metrics-api demo             an example project and its warehouse, served
   metrics-api init --help      a project of your own, from two events
   metrics-api validate         in a folder of definitions
+  metrics-api doctor           is the warehouse as they say?
   metrics-api query videos_watched --last "7 days"
 
 Exit codes:
@@ -55,6 +56,7 @@ def before_any_command(
 
 app.command(epilog=init.EXAMPLES)(init.init)
 app.command(epilog=validate.EXAMPLES)(validate.validate)
+app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command(epilog=schema.EXAMPLES)(schema.schema)
 app.command("test", epilog=test.EXAMPLES)(test.run_metric_tests)
 app.command(epilog=explain.EXAMPLES)(explain.explain)

@@ -15,7 +15,7 @@ from metrics_api.errors import Problem, WarehouseError
 from metrics_api.families.relations import ENTITY, EVENT, EVENT_ID, is_someone, scan
 from metrics_api.periods import Span
 from metrics_api.plan.expr import Agg, Case, Col, Expr, all_of, call, columns, integer
-from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Named_, Plan, Project, Scan, Sort, keep
+from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Named_, Plan, Project, Scan, Sort, keep, output
 from metrics_api.semantic.model import Attributes, Entity, Event, IdentityMap, SemanticModel, Source
 from metrics_api.serving.missing import missing_columns, missing_of_entity
 from metrics_api.sql.dialect import Dialect
@@ -39,14 +39,17 @@ class Finding:
 
 def inspect(model: SemanticModel, warehouse: Warehouse, dialect: Dialect) -> list[Finding]:
     """Everything found, in the order of the definitions. Raises WarehouseError when the warehouse fails."""
-    return list(_Inspection(model, warehouse, dialect).findings())
+    return list(Inspection(model, warehouse, dialect).findings())
 
 
 @dataclass
-class _Inspection:
+class Inspection:
+    """What is asked of the tables of entities, sources and events. Without `examples` no id of anybody is told."""
+
     model: SemanticModel
     warehouse: Warehouse
     dialect: Dialect
+    examples: bool = True
 
     def findings(self) -> Iterator[Finding]:
         whole: list[Source] = []
@@ -87,7 +90,7 @@ class _Inspection:
             yield _finding(
                 ("entities", entity.name, "attributes", "key"),
                 f"the attributes of `{entity.name}`: {_several(found.count, 'key', 'keys')} of `{about.table}` "
-                f"{_have(found.count)} more than one row, such as `{found.example}` ({found.times} rows)",
+                f"{_have(found.count)} more than one row{self.such_as(found, 'rows')}",
                 f"Keep one row for each `{about.key}`.",
             )
 
@@ -96,17 +99,19 @@ class _Inspection:
         someone = all_of([is_someone(Col(name), {None}) for name in ("alias", "id")])
         pairs = Named("pairs", Aggregate(Filter(told, someone), keep("alias", "id"), ()))
         if found := self.repeated(pairs, ["alias"]):
-            message = f"for several ids, such as `{found.example}` ({found.times} ids)"
-            yield f"{_stand(found)} {message}", f"Keep one row for each `{ids.alias}`."
+            yield (
+                f"{_stand(found)} for several ids{self.such_as(found, 'ids')}",
+                f"Keep one row for each `{ids.alias}`.",
+            )
         others = Named("others", Filter(pairs, call("ne", Col("alias"), Col("id"))))
         further = Project(others, (("next_alias", Col("alias")), ("next_id", Col("id"))))
         steps = Join(others, further, "inner", (("id", "next_alias"),))
         back = call("eq", Col("next_id"), Col("alias"))
         if found := self.counted(_by_alias(Filter(steps, back)), "alias", "id"):
-            message = f"for an id that stands for it, such as `{found.example}`"
+            message = f"for an id that stands for it{self.such_as(found)}"
             yield f"{_stand(found)} {message}", "Let every alias stand for the id that is to be counted."
         if found := self.counted(_by_alias(Filter(steps, call("not_", back))), "alias", "id"):
-            message = f"for an id that is an alias itself, such as `{found.example}`"
+            message = f"for an id that is an alias itself{self.such_as(found)}"
             yield f"{_stand(found)} {message}", "One step is followed: let every alias stand for the last id."
 
     # -- sources and events -------------------------------------------------------------------------------------------
@@ -123,7 +128,7 @@ class _Inspection:
             yield _finding(
                 ("sources", source.name, "event_id"),
                 f"source `{source.name}`: {_several(found.count, 'event id', 'event ids')} "
-                f"{_have(found.count)} more than one row, such as `{found.example}` ({found.times} rows)",
+                f"{_have(found.count)} more than one row{self.such_as(found, 'rows')}",
                 "Leave `unique: true` out, so that they count once.",
             )
 
@@ -146,10 +151,16 @@ class _Inspection:
         if found := self.repeated_of(per_person, ENTITY):
             yield _finding(
                 ("events", event.name, "once_per_user"),
-                f"event `{event.name}`: {_several(found.count, 'user', 'users')} did it more than once, such as "
-                f"`{found.example}` ({found.times} times)",
+                f"event `{event.name}`: {_several(found.count, 'user', 'users')} did it more than once"
+                f"{self.such_as(found, 'times')}",
                 "Leave `once_per_user` out.",
             )
+
+    def such_as(self, found: _Count, times: str | None = None) -> str:
+        """The example among what was counted, and how often it is there."""
+        if not self.examples:
+            return ""
+        return f", such as `{found.example}`" + (f" ({found.times} {times})" if times else "")
 
     # -- asking -------------------------------------------------------------------------------------------------------
 
@@ -178,9 +189,14 @@ class _Inspection:
         return _Count(int(row["found"]), str(row["example"]), row["beside"]) if row["found"] else None
 
     def rows(self, plan: Plan) -> list[dict[str, Any]]:
-        text = render(lower(rewritten(plan, self.dialect), self.dialect), self.dialect, comment="metrics-api validate")
-        found: list[dict[str, Any]] = self.warehouse.run(text).table.to_pylist()
-        return found
+        return rows_of(plan, self.warehouse, self.dialect, "metrics-api validate")
+
+
+def rows_of(plan: Plan, warehouse: Warehouse, dialect: Dialect, comment: str) -> list[dict[str, Any]]:
+    """The rows of a plan, by its own names of columns: warehouses may fold them. Raises WarehouseError."""
+    text = render(lower(rewritten(plan, dialect), dialect), dialect, comment=comment)
+    found: list[dict[str, Any]] = warehouse.run(text).table.rename_columns(list(output(plan))).to_pylist()
+    return found
 
 
 @dataclass(frozen=True, slots=True)

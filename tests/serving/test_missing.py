@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from metrics_api.engines import Engine, engines
 from metrics_api.errors import DefinitionError, QueryError, WarehouseError
 from metrics_api.serving.project import load_project
 
@@ -94,7 +96,11 @@ def test_a_file_that_is_no_database(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         project(tmp_path, "nowhere").query("watched")
 
 
-def test_an_engine_that_only_compiles_says_so_and_keeps_its_secrets(tmp_path: Path) -> None:
+def test_an_engine_that_only_compiles_says_so_and_keeps_its_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known: dict[str, Engine] = engines()  # type: ignore[assignment]
+    monkeypatch.setitem(known, "snowflake", replace(known["snowflake"], connect=None))
     asked = project(tmp_path, "later")
     with pytest.raises(QueryError, match="does not connect to it yet"):
         asked.query("watched")

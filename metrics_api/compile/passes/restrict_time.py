@@ -33,7 +33,7 @@ def restrict_time(plan: Plan) -> Plan:
         if node.partition is not None:
             first, last = (start - DAY).date(), (end + DAY + node.partition_lag_days * DAY).date()
             bounds += [
-                call("ge", node.partition, _date(first, node.partition_type, "first_partition")),
+                call("ge", node.partition, partition_literal(first, node.partition_type, "first_partition")),
                 _until(node.partition, last, node.partition_type),
             ]
         return Filter(node, all_of(bounds))
@@ -44,11 +44,12 @@ def restrict_time(plan: Plan) -> Plan:
 def _until(partition: Expr, last: date, type_: Type) -> Expr:
     """Up to a date, inclusive: with a time of day, before the next one begins."""
     if type_ is Type.TIMESTAMP:
-        return call("lt", partition, _date(last + DAY, type_, "after_last_partition"))
-    return call("le", partition, _date(last, type_, "last_partition"))
+        return call("lt", partition, partition_literal(last + DAY, type_, "after_last_partition"))
+    return call("le", partition, partition_literal(last, type_, "last_partition"))
 
 
-def _date(of: date, type_: Type, role: str) -> Lit:
+def partition_literal(of: date, type_: Type, role: str) -> Lit:
+    """A date as a partition column of this type holds it."""
     match type_:
         case Type.TIMESTAMP:
             return instant(datetime.combine(of, time()), role)
