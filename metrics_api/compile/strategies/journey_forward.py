@@ -476,7 +476,8 @@ def labelled(node: Journey, attempts: Plan) -> Plan:
         there = (
             (all_of([is_reached(k), call("ne", Col(f"{label}_{k}"), text(NONE))]), Col(f"{label}_{k}")) for k in numbers
         )
-        return Case(tuple(there), text(NONE))
+        # Not by ELSE: of that Sail's planner and its engine do not agree whether it may be null.
+        return call("coalesce", Case(tuple(there)), text(NONE))
 
     return Project(attempts, (*keep(*output(attempts)), *((label, of(label)) for label in node.labels)))
 

@@ -51,13 +51,15 @@ WITH entered AS (
     entity,
     at_1,
     at_2,
-    CASE
-      WHEN by_country_1 <> '(none)'
-      THEN by_country_1
-      WHEN at_2 IS NOT NULL AND by_country_2 <> '(none)'
-      THEN by_country_2
-      ELSE '(none)'
-    END AS country
+    COALESCE(
+      CASE
+        WHEN by_country_1 <> '(none)'
+        THEN by_country_1
+        WHEN at_2 IS NOT NULL AND by_country_2 <> '(none)'
+        THEN by_country_2
+      END,
+      '(none)'
+    ) AS country
   FROM reached_watched
 ), totals AS (
   SELECT

@@ -85,13 +85,15 @@ WITH instants AS (
     app_events.entity,
     attempted.at_1,
     attempted.at_2,
-    CASE
-      WHEN app_events.by_country_here <> '(none)'
-      THEN app_events.by_country_here
-      WHEN attempted.at_2 IS NOT NULL AND attempted.by_country_2 <> '(none)'
-      THEN attempted.by_country_2
-      ELSE '(none)'
-    END AS country
+    COALESCE(
+      CASE
+        WHEN app_events.by_country_here <> '(none)'
+        THEN app_events.by_country_here
+        WHEN attempted.at_2 IS NOT NULL AND attempted.by_country_2 <> '(none)'
+        THEN attempted.by_country_2
+      END,
+      '(none)'
+    ) AS country
   FROM (
     SELECT
       user_id AS entity,
