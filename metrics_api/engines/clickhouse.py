@@ -7,22 +7,25 @@ Nullable, LowCardinality, or neither.
 from __future__ import annotations
 
 import importlib
+import itertools
+import json
 import logging
 import re
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import unquote, urlsplit
+from uuid import uuid4
 
 from sqlglot import exp
 
 from metrics_api.engines import Engine
 from metrics_api.engines.settings import secret, whole, without, yes
-from metrics_api.engines.warehouse import Execution
+from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, ends
 from metrics_api.errors import MissingDriver, WarehouseError
 from metrics_api.plan.expr import Type, Value
 from metrics_api.sql.dialect import Dialect, Sql, filter_clause, function, spaces, text, timestamp_text
@@ -30,7 +33,6 @@ from metrics_api.sql.dialect import Dialect, Sql, filter_clause, function, space
 if TYPE_CHECKING:
     import pyarrow as pa
 
-T = TypeVar("T")
 _UTC = "UTC"
 # Without these a missing side of a join and an aggregate of nothing are 0 and '', and an alias hides the column of its
 # name from the other expressions of its SELECT.
@@ -257,17 +259,21 @@ SESSION: Mapping[str, object] = {
     "group_by_use_nulls": 1,
     "cancel_http_readonly_queries_on_client_close": 1,
     "max_query_size": 16 * 2**20,  # The usual quarter of a megabyte is less than some thousand constant rows.
+    "output_format_arrow_string_as_string": 1,
     "output_format_arrow_fixed_string_as_fixed_byte_array": 0,
 }
 _CONNECT_TIMEOUT = 10
 _GRACE = 5
 """Seconds after its own timeout in which the server should have said so."""
+_PASSING = frozenset(
+    ("TOO_MANY_SIMULTANEOUS_QUERIES", "NETWORK_ERROR", "SOCKET_TIMEOUT", "ALL_CONNECTION_TRIES_FAILED")
+)
 _TABLE_MISSING = frozenset(("UNKNOWN_TABLE", "UNKNOWN_DATABASE"))
 _TOO_STRICT = "Let the profile of the user have `readonly = 2`: statements are sent with settings of their own."
 _TOO_LONG = "Ask for less, or raise `statement_timeout` of the warehouse."
 
 
-class ClickHouseWarehouse:
+class ClickHouseWarehouse(Connected):
     """One server. The driver's client is safe to use from several threads: each statement has a connection of its own.
 
     `secrets` are kept out of messages; `dialect` is what the server's release understands.
@@ -284,15 +290,50 @@ class ClickHouseWarehouse:
     def __repr__(self) -> str:
         return f"ClickHouseWarehouse({self._client.uri!r}, {self._client.database!r})"
 
-    def run(self, sql: str) -> Execution:
-        begun = time.perf_counter()
-        table = self._ask(lambda: self._arrow(sql))
-        return Execution(table, time.perf_counter() - begun)
+    @contextmanager
+    def begun(self, sql: str, tag: str, stop: Stop, *, whole: bool) -> Iterator[Stream]:
+        import pyarrow as pa
+        from urllib3.exceptions import HTTPError
+
+        name = str(uuid4())
+        words = {"query_id": name, "log_comment": f"metrics-api {tag}".strip()}
+        with (
+            self._told(),
+            ends(lambda: self._kill(name), stop),
+            self._client.raw_stream(sql, settings=words, fmt="ArrowStream") as source,
+        ):
+            read = _summary(getattr(source, "headers", {}))
+            try:
+                yield Stream(self._pieces(pa.ipc.open_stream(source), sql), read, name)
+            except (pa.ArrowInvalid, OSError, HTTPError) as error:
+                raise MayPass(f"ClickHouse: the answer came to an early end: {error}") from None
+
+    def _pieces(self, reader: pa.RecordBatchReader, sql: str) -> Iterator[pa.Table]:
+        import pyarrow as pa
+
+        unclear = any(_is_ambiguous(one) for one in reader.schema.types)
+        types = [type_ for _, type_ in self._described(f"({sql})")] if unclear else []
+        batches = iter(reader)
+        first = next(batches, None)
+        for batch in itertools.chain([first] if first else [], batches):
+            yield _plain(pa.Table.from_batches([batch]), types)
+        if first is None:
+            yield _plain(reader.schema.empty_table(), types)
+
+    def estimate(self, sql: str) -> Cost:
+        """Rows of the parts of tables that the statement would read, after pruning; bytes are not told."""
+        with self._told():
+            found = self._client.query(f"EXPLAIN ESTIMATE {sql}")
+        if "rows" not in found.column_names:  # No table of these keeps an index.
+            return Cost()
+        place = found.column_names.index("rows")
+        return Cost(rows=sum(int(row[place]) for row in found.result_rows))
 
     def columns(self, table: str) -> tuple[tuple[str, str], ...] | None:
         named = ClickHouseDialect().table(table).sql("clickhouse")
         try:
-            return self._ask(lambda: self._described(named))
+            with self._told():
+                return self._described(named)
         except _NoSuchTable:
             return None
 
@@ -300,32 +341,30 @@ class ClickHouseWarehouse:
         self._closed = True
         self._client.close()
 
-    def _ask(self, ask: Callable[[], T]) -> T:
+    @contextmanager
+    def _told(self) -> Iterator[None]:
         from clickhouse_connect.driver.exceptions import ClickHouseError
 
         if self._closed:
             raise WarehouseError("ClickHouse: the connection is closed")
         try:
-            return ask()
+            yield
         except ClickHouseError as error:
             raise _refusal(error, self._secrets) from None
 
-    def _arrow(self, sql: str) -> pa.Table:
-        import pyarrow as pa
-
-        try:
-            table = self._client.query_arrow(sql)
-        except pa.ArrowInvalid as error:
-            raise WarehouseError(f"ClickHouse: the answer cannot be read: {error}") from None
-        arrays = table.columns
-        if any(_is_ambiguous(one.type) for one in arrays):
-            types = [type_ for _, type_ in self._described(f"({sql})")]
-            arrays = [_meant(one, type_) for one, type_ in zip(arrays, types, strict=True)]
-        return pa.Table.from_arrays([_plain(one) for one in arrays], names=table.column_names)
+    def _kill(self, name: str) -> None:
+        # Everyone may end what is his own, whoever only reads as well.
+        self._client.command(f"KILL QUERY WHERE query_id = '{name}' ASYNC")
 
     def _described(self, what: str) -> tuple[tuple[str, str], ...]:
         rows = self._client.query_arrow(f"DESCRIBE TABLE {what}").select(["name", "type"]).to_pylist()
         return tuple((row["name"], row["type"]) for row in rows)
+
+
+def _summary(headers: Mapping[str, str]) -> Cost:
+    """What had been read when the answer began; for answers of the usual size that is all."""
+    said = json.loads(headers.get("X-ClickHouse-Summary", "{}"))
+    return Cost(*(int(said[name]) if name in said else None for name in ("read_rows", "read_bytes")))
 
 
 class _NoSuchTable(WarehouseError):
@@ -334,12 +373,12 @@ class _NoSuchTable(WarehouseError):
 
 def _refusal(error: Any, secrets: Sequence[str]) -> WarehouseError:
     """What the server or the driver says, without the statement that everyone knows, and without secrets."""
-    said, name, fix = str(error), error.name or "", None
+    said, name, fix, unanswered = str(error), error.name or "", None, None
     if found := re.search(r"DB::Exception: (.*)", said, re.DOTALL):
         said = re.split(r":? (?:In scope|[Ww]hile (?:executing|processing)) | \([A-Z_]+\)", found[1])[0]
         said = f"{said.strip(' .')}{f' ({name})' if name else ''}"
-    elif reason := getattr(error.__cause__, "reason", None):
-        reached = re.sub(r"^HTTPS?Connection\(host='(.*?)', port=(\d+)\)", r"\1:\2", str(reason))
+    elif unanswered := getattr(error.__cause__, "reason", None):
+        reached = re.sub(r"^HTTPS?Connection\(host='(.*?)', port=(\d+)\)", r"\1:\2", str(unanswered))
         said = f"the server cannot be reached: {reached}"
     if re.search(r"[Ss]etting .*readonly", said):
         fix = _TOO_STRICT
@@ -347,7 +386,8 @@ def _refusal(error: Any, secrets: Sequence[str]) -> WarehouseError:
         fix = _TOO_LONG
     for one in secrets:
         said = without(one, said)
-    return (_NoSuchTable if name in _TABLE_MISSING else WarehouseError)(f"ClickHouse: {said}", fix=fix)
+    kind = _NoSuchTable if name in _TABLE_MISSING else MayPass if unanswered or name in _PASSING else WarehouseError
+    return kind(f"ClickHouse: {said}", fix=fix)
 
 
 def _is_ambiguous(type_: pa.DataType) -> bool:
@@ -384,7 +424,15 @@ def _unescaped(word: str) -> str:
     return re.sub(r"\\(.)", r"\1", word)
 
 
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _plain(table: pa.Table, types: Sequence[str]) -> pa.Table:
+    """The columns as what the server calls them, if that is told, of types that every warehouse has."""
+    import pyarrow as pa
+
+    meant = [_meant(one, type_) for one, type_ in zip(table.columns, types, strict=True)] if types else table.columns
+    return pa.Table.from_arrays([_known(one) for one in meant], names=table.column_names)
+
+
+def _known(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """The column as one of the types that every warehouse has; what has none becomes a text."""
     import pyarrow as pa
 

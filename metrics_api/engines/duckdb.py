@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlglot import exp
 
 from metrics_api.engines import Engine
-from metrics_api.engines.warehouse import Execution
+from metrics_api.engines.settings import whole
+from metrics_api.engines.warehouse import Connected, Cost, Stop, Stream, ends
 from metrics_api.errors import MissingDriver, WarehouseError
 from metrics_api.plan.expr import Type, Value
 from metrics_api.sql.dialect import Dialect, Sql, enclosed, function, parenthesized, text
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 
 class DuckDBDialect(Dialect):
@@ -69,50 +72,100 @@ def _integer(bits: int) -> exp.DataType:
     return exp.DataType(this=exp.DType.BIGINT if bits <= 62 else exp.DType.INT128)
 
 
-class DuckDBWarehouse:
-    """One database, opened once; each thread has a cursor of its own."""
+class DuckDBWarehouse(Connected):
+    """One database, opened once; each statement has a cursor of its own."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, path: str) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: str, timeout: int | None = None) -> None:
         self._connection = connection
         self._path = path
-        self._cursors = threading.local()
+        self._timeout = timeout
+        self._changing = threading.Lock()
+        self._idle: list[duckdb.DuckDBPyConnection] = []
+        self._closed = False
 
     def __repr__(self) -> str:
         return f"DuckDBWarehouse({self._path!r})"
 
-    def _cursor(self) -> duckdb.DuckDBPyConnection:
-        cursor: duckdb.DuckDBPyConnection | None = getattr(self._cursors, "own", None)
-        if cursor is None:
-            cursor = self._connection.cursor()
-            cursor.execute("SET TimeZone='UTC'")
-            # A table name must never find a Python variable.
-            cursor.execute("SET python_enable_replacements=false")
-            self._cursors.own = cursor
-        return cursor
+    @contextmanager
+    def begun(self, sql: str, tag: str, stop: Stop, *, whole: bool) -> Iterator[Stream]:
+        with self._cursor() as cursor, ends(cursor.interrupt, stop, self._timeout, "DuckDB"):
+            asked = cursor.sql(sql)
+            yield Stream(iter([asked.to_arrow_table()]) if whole else _pieces(asked))
 
-    def run(self, sql: str) -> Execution:
-        import duckdb
-
-        begun = time.perf_counter()
-        try:
-            table = self._cursor().sql(sql).to_arrow_table()
-        except duckdb.Error as error:
-            raise WarehouseError(f"DuckDB: {_first_line(error)}") from None
-        return Execution(table, time.perf_counter() - begun)
+    def estimate(self, sql: str) -> Cost:
+        """Rows that the scans are expected to read; bytes are not told."""
+        with self._cursor() as cursor:
+            found = cursor.execute(f"EXPLAIN (FORMAT json) {sql}").fetchall()
+        return Cost(rows=sum(_scanned(node) for node in json.loads(found[0][1])))
 
     def columns(self, table: str) -> tuple[tuple[str, str], ...] | None:
         import duckdb
 
-        try:
-            described = self._cursor().execute(f"DESCRIBE {DuckDBDialect().table(table).sql('duckdb')}").fetchall()
-        except duckdb.CatalogException:
-            return None
-        except duckdb.Error as error:
-            raise WarehouseError(f"DuckDB: {_first_line(error)}") from None
+        with self._cursor() as cursor:
+            try:
+                described = cursor.execute(f"DESCRIBE {DuckDBDialect().table(table).sql('duckdb')}").fetchall()
+            except duckdb.CatalogException:
+                return None
         return tuple((str(row[0]), str(row[1])) for row in described)
 
     def close(self) -> None:
-        self._connection.close()
+        with self._changing:
+            self._closed = True
+            for one in (*self._idle, self._connection):
+                one.close()
+            self._idle.clear()
+
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor that nobody else has; its failures are ours to tell."""
+        import duckdb
+
+        with self._changing:
+            if self._closed:
+                raise WarehouseError("DuckDB: the connection is closed")
+            cursor = self._idle.pop() if self._idle else self._opened()
+        try:
+            yield cursor
+        except duckdb.Error as error:
+            raise WarehouseError(f"DuckDB: {_first_line(error)}") from None
+        finally:
+            self._put_back(cursor)
+
+    def _put_back(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        with self._changing:
+            if self._closed:
+                cursor.close()
+            else:
+                self._idle.append(cursor)
+
+    def _opened(self) -> duckdb.DuckDBPyConnection:
+        cursor = self._connection.cursor()
+        cursor.execute("SET TimeZone='UTC'")
+        # A table name must never find a Python variable.
+        cursor.execute("SET python_enable_replacements=false")
+        return cursor
+
+
+_PIECE = 65_536
+"""Rows of a piece."""
+
+
+def _pieces(asked: duckdb.DuckDBPyRelation) -> Iterator[pa.Table]:
+    import pyarrow as pa
+
+    reader = asked.to_arrow_reader(_PIECE)
+    none = True
+    for batch in reader:
+        none = False
+        yield pa.Table.from_batches([batch])
+    if none:
+        yield reader.schema.empty_table()
+
+
+def _scanned(node: Mapping[str, Any]) -> int:
+    """The rows that the scans of a plan are expected to read."""
+    own = node["extra_info"].get("Estimated Cardinality", 0) if node["name"].strip().endswith("SCAN") else 0
+    return int(own) + sum(_scanned(child) for child in node["children"])
 
 
 def _first_line(error: Exception) -> str:
@@ -129,8 +182,9 @@ def connect(settings: Mapping[str, object], folder: Path) -> DuckDBWarehouse:
     except ImportError:
         raise MissingDriver("duckdb", "duckdb") from None
     written = str(settings.get("path", ":memory:"))
+    timeout = whole(settings, "statement_timeout") if "statement_timeout" in settings else None
     if written == ":memory:":
-        return DuckDBWarehouse(duckdb.connect(), written)
+        return DuckDBWarehouse(duckdb.connect(), written, timeout)
     path = folder / written
     if not path.is_file():
         raise WarehouseError(
@@ -141,7 +195,7 @@ def connect(settings: Mapping[str, object], folder: Path) -> DuckDBWarehouse:
         connection = duckdb.connect(str(path), read_only=bool(settings.get("read_only", True)))
     except duckdb.Error as error:
         raise WarehouseError(f"DuckDB cannot open {path}: {_first_line(error)}") from None
-    return DuckDBWarehouse(connection, str(path))
+    return DuckDBWarehouse(connection, str(path), timeout)
 
 
-ENGINE = Engine("duckdb", DuckDBDialect(), connect, ("path", "read_only"))
+ENGINE = Engine("duckdb", DuckDBDialect(), connect, ("path", "read_only", "statement_timeout"))

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import importlib
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlglot import exp
 
 from metrics_api.engines import Engine
 from metrics_api.engines.settings import secret, whole, without
-from metrics_api.engines.warehouse import Execution
+from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, ends
 from metrics_api.errors import MissingDriver, WarehouseError
 from metrics_api.plan.expr import Type, Value
 from metrics_api.sql.dialect import Dialect, Sql, enclosed, filter_clause, function, parenthesized, text
@@ -27,8 +26,6 @@ from metrics_api.sql.dialect import Dialect, Sql, enclosed, filter_clause, funct
 if TYPE_CHECKING:
     import psycopg
     import pyarrow as pa
-
-T = TypeVar("T")
 
 
 class PostgresDialect(Dialect):
@@ -147,10 +144,14 @@ _SESSION = (
 _TEXTS = ("host", "user", "password", "sslmode", "sslrootcert", "sslcert", "sslkey")
 _IDLE = 0  # psycopg.pq.TransactionStatus.IDLE
 _CONNECT_TIMEOUT = 10
+_LONGEST_NAME = 63
+"""Bytes of a session's name that PostgreSQL keeps."""
+_PIECE = 10_000
+"""Rows of a piece."""
 _CONNECTIONS = 8
 
 
-class PostgresWarehouse:
+class PostgresWarehouse(Connected):
     """One database, with up to `most` sessions: a statement takes an idle one or opens another, or waits."""
 
     def __init__(self, target: Mapping[str, Any], session: str, *, most: int) -> None:
@@ -164,15 +165,36 @@ class PostgresWarehouse:
     def __repr__(self) -> str:
         return f"PostgresWarehouse({self._target.get('host', '')!r}, {self._target.get('dbname', '')!r})"
 
-    def run(self, sql: str) -> Execution:
-        begun = time.perf_counter()
-        table = self._ask(sql, None, _arrow)
-        return Execution(table, time.perf_counter() - begun)
+    @contextmanager
+    def begun(self, sql: str, tag: str, stop: Stop, *, whole: bool) -> Iterator[Stream]:
+        with self._taken() as session, ends(session.cancel_safe, stop):
+            _tagged(session, tag)
+            if whole:
+                yield Stream(iter([_arrow(session.execute(sql.encode()))]))
+                return
+            # Rows stay on the server until they are read; nothing but the first of them need be fast.
+            with session.transaction(), session.cursor(name="stream") as cursor:
+                session.execute(b"SET LOCAL cursor_tuple_fraction = 1")
+                yield Stream(_pieces(cursor.execute(sql.encode())))
+
+    def estimate(self, sql: str) -> Cost:
+        """Rows, and bytes of them, that the planner expects its scans to return."""
+        with self._taken() as session:
+            found = session.execute(f"EXPLAIN (FORMAT json) {sql}".encode()).fetchall()
+        scans = list(_scans(found[0][0][0]["Plan"]))
+        rows = sum(scan["Plan Rows"] for scan in scans)
+        return Cost(rows, sum(scan["Plan Rows"] * scan["Plan Width"] for scan in scans))
 
     def columns(self, table: str) -> tuple[tuple[str, str], ...] | None:
         named = PostgresDialect().table(table).sql("postgres")
-        rows: list[tuple[Any, Any]] = self._ask(_COLUMNS, (named,), lambda cursor: cursor.fetchall())
+        with self._taken() as session:
+            rows = session.execute(_COLUMNS, (named,)).fetchall()
         return tuple((str(name), str(type_)) for name, type_ in rows if name is not None) if rows else None
+
+    def check(self) -> None:
+        """Open a session, once: whoever has just written the settings is told at once what is wrong."""
+        with self._taken():
+            return
 
     def close(self) -> None:
         with self._changing:
@@ -180,23 +202,21 @@ class PostgresWarehouse:
             while self._idle:
                 self._idle.pop().close()
 
-    def _ask(self, sql: str, values: Sequence[str] | None, read: Callable[[psycopg.Cursor[Any]], T]) -> T:
-        """What `read` makes of the rows. A % is a placeholder only where there are values."""
+    @contextmanager
+    def _taken(self) -> Iterator[psycopg.Connection[Any]]:
+        """A session that nobody else has. One that the server has ended meanwhile `MayPass`: the next is another."""
         import psycopg
 
         with self._free:
-            while True:
-                with self._changing:
-                    idle = self._idle.pop() if self._idle else None
-                session = idle or self._opened()
-                try:
-                    return read(session.execute(sql.encode(), values))
-                except psycopg.Error as error:
-                    # An idle session may have been ended by the server; what only reads may be asked again.
-                    if idle is None or not session.broken:
-                        raise _refusal(error, self._target) from None
-                finally:
-                    self._put_back(session)
+            session = self._opened()
+            try:
+                yield session
+            except psycopg.Error as error:
+                if session.broken:
+                    self._forget_idle()
+                raise _refusal(error, self._target, may_pass=session.broken) from None
+            finally:
+                self._put_back(session)
 
     def _put_back(self, session: psycopg.Connection[Any]) -> None:
         with self._changing:
@@ -206,15 +226,25 @@ class PostgresWarehouse:
             else:
                 self._idle.append(session)
 
+    def _forget_idle(self) -> None:
+        """What ended one session, such as a restart, has mostly ended them all."""
+        with self._changing:
+            idle, self._idle = self._idle, []
+        for session in idle:
+            session.close()
+
     def _opened(self) -> psycopg.Connection[Any]:
         import psycopg
 
-        if self._closed:
-            raise WarehouseError("Postgres: the connection is closed")
+        with self._changing:
+            if self._closed:
+                raise WarehouseError("Postgres: the connection is closed")
+            if self._idle:
+                return self._idle.pop()
         try:
             session = psycopg.connect(**self._target, autocommit=True, prepare_threshold=None)
         except psycopg.Error as error:
-            raise _refusal(error, self._target) from None
+            raise _refusal(error, self._target, may_pass=error.sqlstate is None) from None
         try:
             session.execute(self._session.encode())
         except psycopg.Error as error:
@@ -224,15 +254,35 @@ class PostgresWarehouse:
         return session
 
 
-def _refusal(error: psycopg.Error, target: Mapping[str, Any]) -> WarehouseError:
+def _tagged(session: psycopg.Connection[Any], tag: str) -> None:
+    """Let the session be called after what it does, as the server's list and log show it."""
+    name = f"metrics-api {tag}".strip()
+    if session.info.parameter_status("application_name") != name.encode("ascii", "replace").decode()[:_LONGEST_NAME]:
+        session.execute("SELECT SET_CONFIG('application_name', %s, FALSE)", (name,))
+
+
+def _scans(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The parts of a plan that read tables."""
+    if "Relation Name" in node:
+        yield node
+    for child in node.get("Plans", ()):
+        yield from _scans(child)
+
+
+_PASSING = frozenset(("40001", "40P01", "53300", "57P03"))
+"""A conflict with recovery, a deadlock, too many sessions, a server that is starting."""
+
+
+def _refusal(error: psycopg.Error, target: Mapping[str, Any], *, may_pass: bool = False) -> WarehouseError:
     """What the server or the driver says, and its hint, without the password."""
+    kind = MayPass if may_pass or error.sqlstate in _PASSING else WarehouseError
     first, *more = [line.strip() for line in str(error).strip().split("\n")]
     said, hint = error.diag.message_primary or first, error.diag.message_hint
     if error.diag.message_primary is None:
         hint = " ".join(more)
     password = target.get("password")
     shown, hinted = without(password, said), without(password, hint) if hint else None
-    return WarehouseError(f"Postgres: {shown or type(error).__name__}", fix=hinted)
+    return kind(f"Postgres: {shown or type(error).__name__}", fix=hinted)
 
 
 def _bound_times(session: psycopg.Connection[Any]) -> None:
@@ -255,9 +305,18 @@ def _bound_times(session: psycopg.Connection[Any]) -> None:
 
 def _arrow(cursor: psycopg.Cursor[Any]) -> pa.Table:
     """The rows as Arrow, each column by its type on the server."""
+    return _table(cursor, cursor.fetchall())
+
+
+def _pieces(cursor: psycopg.Cursor[Any]) -> Iterator[pa.Table]:
+    yield _table(cursor, rows := cursor.fetchmany(_PIECE))
+    while len(rows) == _PIECE:
+        yield _table(cursor, rows := cursor.fetchmany(_PIECE))
+
+
+def _table(cursor: psycopg.Cursor[Any], rows: Sequence[Sequence[Any]]) -> pa.Table:
     import pyarrow as pa
 
-    rows = cursor.fetchall()
     described = cursor.description or ()
     values = zip(*rows, strict=True) if rows else ((),) * len(described)
     arrays = [_array(column.type_code, one) for column, one in zip(described, values, strict=True)]
@@ -316,7 +375,7 @@ def connect(settings: Mapping[str, object], folder: Path) -> PostgresWarehouse:
         session.append(f"SET search_path = {name.sql('postgres')}")
     most = whole(settings, "connections") if "connections" in settings else _CONNECTIONS
     warehouse = PostgresWarehouse(_target(settings, folder), ";".join(session), most=most)
-    warehouse.run("SELECT 1")
+    warehouse.check()
     return warehouse
 
 

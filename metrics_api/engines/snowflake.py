@@ -7,29 +7,28 @@ cast, needs a view. A question is the same text each time, so that Snowflake's c
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID, uuid4
 
 from sqlglot import exp
 
 from metrics_api.engines import Engine
 from metrics_api.engines.settings import secret, whole, without
-from metrics_api.engines.warehouse import Execution
+from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, ends
 from metrics_api.errors import MissingDriver, WarehouseError, did_you_mean
 from metrics_api.plan.expr import Type, Value
 from metrics_api.sql.dialect import Dialect, Sql, enclosed, function, spaces, text, timestamp_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-T = TypeVar("T")
 
 
 class SnowflakeDialect(Dialect):
@@ -152,8 +151,7 @@ _LONGEST = 604_800
 """Seconds that a statement may take at most, which is Snowflake's own limit."""
 _GRACE = 5
 """Seconds after which the driver ends a statement that Snowflake should have ended."""
-_PAUSES = (0.5, 2.0)
-"""Seconds before the second and the third attempt."""
+_LONGEST_TAG = 2000
 _SESSION_IS_GONE = frozenset([390104, 390110, 390111, 390112, 390113, 390114, 390115, 250002, 252007])
 _MAY_PASS = frozenset([250003, 252010, 252013])
 """No answer, a piece of a result that could not be had, and one that came short."""
@@ -166,13 +164,14 @@ class _Target:
     words: Mapping[str, object]
     secrets: Callable[[], Mapping[str, object]] = field(repr=False)
     statement_timeout: int | None = None
+    tag: str = ""
 
     @property
     def place(self) -> str:
         return str(self.words.get("account", ""))
 
 
-class SnowflakeWarehouse:
+class SnowflakeWarehouse(Connected):
     """One account and database. The session is opened again when Snowflake has ended it."""
 
     def __init__(self, target: _Target) -> None:
@@ -184,19 +183,39 @@ class SnowflakeWarehouse:
     def __repr__(self) -> str:
         return f"SnowflakeWarehouse({self._target.place!r}, {self._target.words.get('database', '')!r})"
 
-    def run(self, sql: str) -> Execution:
-        begun = time.perf_counter()
-        table = self._ask(sql, _arrow)
-        return Execution(table, time.perf_counter() - begun)
+    @contextmanager
+    def begun(self, sql: str, tag: str, stop: Stop, *, whole: bool) -> Iterator[Stream]:
+        request = uuid4()
+        words = {"requestId": str(request), "QUERY_TAG": f"{self._target.tag} {tag}".strip()[:_LONGEST_TAG]}
+        with (
+            self._told() as session,
+            session.cursor() as cursor,
+            ends(lambda: _abort(session, cursor, request), stop),
+        ):
+            cursor.execute(sql, timeout=self._timeout, _statement_params=words)
+            pieces = iter([_arrow(cursor)]) if whole else _pieces(cursor)
+            yield Stream(pieces, statement=cursor.sfqid)
+
+    def estimate(self, sql: str) -> Cost:
+        """Bytes of the micro-partitions that the statement would read, after pruning; rows are not told."""
+        with self._told() as session, session.cursor() as cursor:
+            row = cursor.execute(f"EXPLAIN USING JSON {sql}", timeout=self._timeout).fetchone()
+        told = json.loads(row[0]).get("GlobalStats", {}) if row else {}
+        return Cost(bytes=told.get("bytesAssigned"))
 
     def columns(self, table: str) -> tuple[tuple[str, str], ...] | None:
         named = SnowflakeDialect().table(table).sql("snowflake")
         try:
-            rows = self._ask(f"DESCRIBE TABLE {named}", lambda cursor: cursor.fetchall())
+            with self._told() as session, session.cursor() as cursor:
+                rows = cursor.execute(f"DESCRIBE TABLE {named}", timeout=self._timeout).fetchall()
         except _NotThere:
             return None
         # A name in upper case is what is meant by the same one in lower case.
         return tuple((str(row[0]).lower() if str(row[0]).isupper() else str(row[0]), str(row[1])) for row in rows)
+
+    def check(self) -> None:
+        """Open the session: whoever has just written the settings is told at once what is wrong."""
+        self._opened()
 
     def close(self) -> None:
         with self._changing:
@@ -205,24 +224,22 @@ class SnowflakeWarehouse:
                 _end(self._session)
             self._session = None
 
-    def _ask(self, sql: str, read: Callable[[Any], T]) -> T:
-        """What `read` makes of the rows. What only reads may be asked again."""
+    @property
+    def _timeout(self) -> int:
+        return (self._target.statement_timeout or _LONGEST) + _GRACE
+
+    @contextmanager
+    def _told(self) -> Iterator[Any]:
+        """The session, for as long as it lives; what fails is told in our words."""
         from snowflake.connector.errors import Error
 
-        for pause in (*_PAUSES, None):
-            session = self._opened()
-            try:
-                with session.cursor() as cursor:
-                    cursor.execute(sql, timeout=(self._target.statement_timeout or _LONGEST) + _GRACE)
-                    return read(cursor)
-            except Error as error:
-                is_gone = error.errno in _SESSION_IS_GONE
-                if is_gone:
-                    self._give_up(session)
-                if pause is None or not (is_gone or error.errno in _MAY_PASS):
-                    raise self._refusal(error) from None
-            time.sleep(pause)
-        raise AssertionError
+        session = self._opened()
+        try:
+            yield session
+        except Error as error:
+            if error.errno in _SESSION_IS_GONE:
+                self._give_up(session)
+            raise self._refusal(error) from None
 
     def _opened(self) -> Any:
         """The session there is, or a new one."""
@@ -257,6 +274,14 @@ class _NotThere(WarehouseError):
     """No such table, or none that this role may see."""
 
 
+def _abort(session: Any, cursor: Any, request: UUID) -> None:
+    """End what the cursor has begun: by Snowflake's name for it, or, before it is told that, by our request's."""
+    if cursor.sfqid:
+        session.cursor().abort_query(cursor.sfqid)
+    else:
+        session._cancel_query("", request)  # noqa: SLF001 - no public way knows requests
+
+
 def _end(session: Any) -> None:
     from snowflake.connector.errors import Error
 
@@ -284,7 +309,8 @@ def _refusal(error: Any, secrets: Mapping[str, object], target: _Target) -> Ware
     said = _NUMBER.sub("", " ".join(str(error.raw_msg or error).split())) or type(error).__name__
     for hidden in secrets.values():
         said = without(hidden, said) if isinstance(hidden, str) else said
-    kind = _NotThere if error.errno in _MISSING else WarehouseError
+    passes = error.errno in _SESSION_IS_GONE | _MAY_PASS
+    kind = _NotThere if error.errno in _MISSING else MayPass if passes else WarehouseError
     return kind(f"Snowflake: {said}", fix=_FIXES.get(error.errno or 0))
 
 
@@ -292,19 +318,37 @@ def _refusal(error: Any, secrets: Mapping[str, object], target: _Target) -> Ware
 
 
 def _arrow(cursor: Any) -> pa.Table:
-    """The rows as Arrow, each column by its type on the server: pieces of a result may differ in width."""
+    """All rows, each column by its type on the server: pieces of a result may differ in width."""
+
+    pieces = [] if cursor.rowcount == 0 else list(cursor.fetch_arrow_batches(force_microsecond_precision=True))
+    table = _table(cursor, pieces)
+    if cursor.rowcount is not None and table.num_rows != cursor.rowcount:
+        raise MayPass(f"Snowflake: {table.num_rows} of {cursor.rowcount} rows came")
+    return table
+
+
+def _pieces(cursor: Any) -> Iterator[pa.Table]:
+    """The rows in the pieces that Snowflake keeps of them."""
+    came, wanted = 0, cursor.rowcount
+    if wanted == 0:
+        yield _table(cursor, [])
+        return
+    for piece in cursor.fetch_arrow_batches(force_microsecond_precision=True):
+        came += piece.num_rows
+        yield _table(cursor, [piece])
+    if wanted is not None and came != wanted:
+        raise WarehouseError(f"Snowflake: {came} of {wanted} rows came")
+
+
+def _table(cursor: Any, pieces: Sequence[pa.Table]) -> pa.Table:
     import pyarrow as pa
 
     described = cursor.description or ()
-    pieces = [] if cursor.rowcount == 0 else list(cursor.fetch_arrow_batches(force_microsecond_precision=True))
     arrays = [
         _array(column, [chunk for piece in pieces for chunk in piece.column(place).chunks])
         for place, column in enumerate(described)
     ]
-    table = pa.Table.from_arrays(arrays, names=[column.name for column in described])
-    if cursor.rowcount is not None and table.num_rows != cursor.rowcount:
-        raise WarehouseError(f"Snowflake: {table.num_rows} of {cursor.rowcount} rows came")
-    return table
+    return pa.Table.from_arrays(arrays, names=[column.name for column in described])
 
 
 def _array(column: Any, chunks: Sequence[pa.Array]) -> pa.ChunkedArray:
@@ -358,8 +402,10 @@ def connect(settings: Mapping[str, object], folder: Path) -> SnowflakeWarehouse:
     if not settings.get("account"):
         raise WarehouseError("`account` of the warehouse is not said", fix="Write it as organization-account.")
     timeout = whole(settings, "statement_timeout") if "statement_timeout" in settings else None
-    warehouse = SnowflakeWarehouse(_Target(_words(settings, timeout), _secrets(settings, folder), timeout))
-    warehouse.run("SELECT 1")
+    warehouse = SnowflakeWarehouse(
+        _Target(_words(settings, timeout), _secrets(settings, folder), timeout, _tag(settings))
+    )
+    warehouse.check()
     return warehouse
 
 
@@ -368,7 +414,7 @@ _TEXTS = ("account", "host", "protocol", "user", "database", "schema", "warehous
 
 def _words(settings: Mapping[str, object], timeout: int | None) -> dict[str, object]:
     """What the driver is told, but for secrets."""
-    session = {**_SESSION, "QUERY_TAG": str(settings.get("query_tag", _QUERY_TAG))}
+    session: dict[str, object] = {**_SESSION, "QUERY_TAG": _tag(settings)}
     if timeout is not None:
         session["STATEMENT_TIMEOUT_IN_SECONDS"] = timeout
     words: dict[str, object] = {name: str(settings[name]) for name in _TEXTS if name in settings}
@@ -386,6 +432,10 @@ def _words(settings: Mapping[str, object], timeout: int | None) -> dict[str, obj
         # Not asked for: whose cloud this program runs in.
         "platform_detection_timeout_seconds": 0.0,
     }
+
+
+def _tag(settings: Mapping[str, object]) -> str:
+    return str(settings.get("query_tag", _QUERY_TAG))
 
 
 _WAYS: Mapping[str, tuple[str, tuple[str, ...]]] = {

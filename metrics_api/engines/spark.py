@@ -9,13 +9,12 @@ from __future__ import annotations
 import importlib
 import re
 import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -23,15 +22,13 @@ from sqlglot import exp
 
 from metrics_api.engines import Engine
 from metrics_api.engines.settings import secret, whole, without, yes
-from metrics_api.engines.warehouse import Execution
+from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, ends
 from metrics_api.errors import MissingDriver, WarehouseError
 from metrics_api.plan.expr import Type, Value
 from metrics_api.sql.dialect import Dialect, Sql, enclosed, function, parenthesized, text
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-T = TypeVar("T")
 
 
 class SparkDialect(Dialect):
@@ -116,7 +113,7 @@ class _Target:
     statement_timeout: int | None = None
 
 
-class SparkWarehouse:
+class SparkWarehouse(Connected):
     """One Spark Connect server. The session is opened again when the server has ended it."""
 
     def __init__(self, target: _Target) -> None:
@@ -128,45 +125,52 @@ class SparkWarehouse:
     def __repr__(self) -> str:
         return f"SparkWarehouse({self._target.place!r})"
 
-    def run(self, sql: str) -> Execution:
-        begun = time.perf_counter()
-        table = self._ask(lambda session: _arrow(session.sql(sql)))
-        return Execution(table, time.perf_counter() - begun)
+    @contextmanager
+    def begun(self, sql: str, tag: str, stop: Stop, *, whole: bool) -> Iterator[Stream]:
+        name = str(uuid4())
+        with self._told() as session, _bounded(session, name, stop, self._target.statement_timeout):
+            frame = session.sql(sql)
+            yield Stream(iter([_plain(frame.toArrow())]) if whole else _pieces(frame), statement=name)
+
+    def estimate(self, sql: str) -> Cost:
+        """Bytes of the tables that the statement would read, as far as Spark knows their size."""
+        with self._told() as session:
+            told = session.sql(f"EXPLAIN COST {sql}").toArrow().column(0)[0].as_py()
+        return Cost(bytes=_scanned(told))
 
     def columns(self, table: str) -> tuple[tuple[str, str], ...] | None:
         named = SparkDialect().table(table).sql("spark")
         try:
-            fields = self._ask(lambda session: session.table(named).schema.fields)
+            with self._told() as session:
+                fields = session.table(named).schema.fields
         except _NotThere:
             return None
         return tuple((one.name, one.dataType.simpleString()) for one in fields)
+
+    def check(self) -> None:
+        """Open the session: whoever has just written the settings is told at once what is wrong."""
+        self._opened()
 
     def close(self) -> None:
         with self._changing:
             self._closed = True
             self._end()
 
-    def _ask(self, read: Callable[[Any], T]) -> T:
-        """What `read` makes of a session. What only reads may be asked again of another one."""
+    @contextmanager
+    def _told(self) -> Iterator[Any]:
+        """The session, for as long as it lives; what fails is told in our words."""
         from pyspark.errors import PySparkException
 
-        for is_last in (False, True):
-            session, late = self._opened(), threading.Event()
-            try:
-                with _bounded(session, self._target.statement_timeout, late):
-                    return read(session)
-            except PySparkException as error:
-                if late.is_set():
-                    raise WarehouseError(
-                        f"Spark: the statement took more than {self._target.statement_timeout} seconds and was ended",
-                        fix="Ask for less, or raise `statement_timeout` of the warehouse.",
-                    ) from None
-                if is_last or not any(one in str(error) for one in _SESSION_IS_GONE):
-                    raise _refusal(error, self._target) from None
+        session = self._opened()
+        try:
+            yield session
+        except PySparkException as error:
+            gone = any(one in str(error) for one in _SESSION_IS_GONE)
+            if gone:
                 with self._changing:
                     if self._session is session:
                         self._end()
-        raise AssertionError
+            raise _refusal(error, self._target, MayPass if gone else WarehouseError) from None
 
     def _opened(self) -> Any:
         """The session there is, or a new one."""
@@ -209,26 +213,23 @@ def _new(target: _Target) -> Any:
 
 
 @contextmanager
-def _bounded(session: Any, seconds: int | None, late: threading.Event) -> Iterator[None]:
-    """Whatever this thread asks in here is ended after so many seconds; `late` says that it was."""
-    if seconds is None:
-        yield
-        return
-    tag = f"metrics-api-{uuid4()}"
-
-    def end() -> None:
-        late.set()
-        session.interruptTag(tag)
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    session.addTag(tag)
-    timer.start()
+def _bounded(session: Any, name: str, stop: Stop, seconds: int | None) -> Iterator[None]:
+    """What this thread asks in here is known by this name, and ended when nobody waits or after so many seconds."""
+    session.addTag(name)
     try:
-        yield
+        with ends(lambda: session.interruptTag(name), stop, seconds, "Spark"):
+            yield
     finally:
-        timer.cancel()
-        session.removeTag(tag)
+        session.removeTag(name)
+
+
+_SCAN = re.compile(r"\bRelation\b[^\n]*Statistics\(sizeInBytes=([\d.]+(?:E\+?\d+)?) ([KMGTPE]?)i?B")
+
+
+def _scanned(told: str) -> int | None:
+    """Bytes of the tables of an optimised plan; what Spark has no statistics of counts as 8 EiB, which is no answer."""
+    scans = [float(size) * 1024 ** " KMGTPE".index(unit or " ") for size, unit in _SCAN.findall(told)]
+    return int(sum(scans)) if scans and sum(scans) < 2**62 else None
 
 
 class _NotThere(WarehouseError):
@@ -238,18 +239,32 @@ class _NotThere(WarehouseError):
 _DETAILS = re.compile(r'details = "(.*?)"(?:\n|$)')
 
 
-def _refusal(error: Any, target: _Target) -> WarehouseError:
+def _refusal(error: Any, target: _Target, usual: type[WarehouseError] = WarehouseError) -> WarehouseError:
     """What Spark or the driver says, on one line, without secrets."""
     written = str(error)
     details = _DETAILS.search(written)
     said = without(target.token(), (details[1] if details else written).strip().split("\n")[0])
-    kind = _NotThere if any(one in written for one in _MISSING) else WarehouseError
     unreachable = "UNAVAILABLE" in written
+    kind = _NotThere if any(one in written for one in _MISSING) else usual
     return kind(f"Spark: {said}", fix="Check `host` and `port`, or `url`, of the warehouse." if unreachable else None)
 
 
-def _arrow(frame: Any) -> pa.Table:
-    """The rows as Arrow; whole numbers of any width as those of 64 bits."""
+def _pieces(frame: Any) -> Iterator[pa.Table]:
+    """The rows in the pieces that Spark sends. The client has rows for this, and below them what makes them."""
+    import pyarrow as pa
+
+    client, none = frame.sparkSession.client, True
+    plan = frame._plan.to_proto(client)  # noqa: SLF001
+    for piece in client.to_table_as_iterator(plan, {}):
+        if isinstance(piece, pa.Table):
+            none = False
+            yield _plain(piece)
+    if none:
+        yield _plain(frame.toArrow())
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """The columns of types that every warehouse has: whole numbers of any width as those of 64 bits."""
     import pyarrow as pa
 
     def plain(type_: pa.DataType) -> pa.DataType:
@@ -261,7 +276,6 @@ def _arrow(frame: Any) -> pa.Table:
             return pa.float64()
         return pa.string() if pa.types.is_large_string(type_) else type_
 
-    table = frame.toArrow()
     columns = [column.cast(plain(column.type)) for column in table.columns]
     return pa.Table.from_arrays(columns, names=table.column_names)
 
@@ -284,7 +298,7 @@ def connect(settings: Mapping[str, object], folder: Path) -> SparkWarehouse:
             "Spark: its client does not start under `python -c`", fix="Run a file, or a module by `python -m`."
         ) from None
     warehouse = SparkWarehouse(_target(settings, folder))
-    warehouse.run("SELECT 1 AS one")
+    warehouse.check()
     return warehouse
 
 

@@ -435,12 +435,12 @@ def test_the_driver_ends_what_snowflake_did_not(monkeypatch: pytest.MonkeyPatch)
 def test_a_session_that_snowflake_ended_is_replaced(
     opened_one: SnowflakeWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("metrics_api.engines.snowflake._PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("metrics_api.engines.warehouse.PAUSES", (0.0, 0.0, 0.0))
     logins = len(seen()["logins"])
     on_snowflake.server().tell("break", [{"code": "390111", "message": "Session no longer exists."}] * 2)
     assert opened_one.run("SELECT 1 AS one").table["ONE"].to_pylist() == [1]
     assert len(seen()["logins"]) == logins + 2
-    on_snowflake.server().tell("break", [{"code": "390111", "message": "Session no longer exists."}] * 3)
+    on_snowflake.server().tell("break", [{"code": "390111", "message": "Session no longer exists."}] * 4)
     with pytest.raises(WarehouseError, match=r"Snowflake: Session no longer exists\."):
         opened_one.run("SELECT 1")
 
