@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sqlglot import exp
 
 from metrics_api.engines import Engine
-from metrics_api.engines.settings import whole
+from metrics_api.engines.settings import whole, without, yes
 from metrics_api.engines.warehouse import Connected, Cost, Stop, Stream, ends
-from metrics_api.errors import MissingDriver, WarehouseError
+from metrics_api.errors import MissingDriver, WarehouseError, did_you_mean
 from metrics_api.plan.expr import Type, Value
 from metrics_api.sql.dialect import Dialect, Sql, enclosed, function, parenthesized, text
 
@@ -173,29 +174,135 @@ def _first_line(error: Exception) -> str:
 
 
 def connect(settings: Mapping[str, object], folder: Path) -> DuckDBWarehouse:
-    """Open `path` (relative to the project's folder; absent or `:memory:` for memory), read-only unless told.
+    """Open the database `path`, or read the files of `tables`, relative to the project's folder.
 
-    Raises WarehouseError when the file is missing or cannot be read, MissingDriver without the `duckdb` package.
+    `path` is a file, `:memory:` or `md:` and a database of MotherDuck. Raises WarehouseError when something is missing
+    or cannot be read, MissingDriver without the `duckdb` package.
     """
     try:
         import duckdb
     except ImportError:
         raise MissingDriver("duckdb", "duckdb") from None
-    written = str(settings.get("path", ":memory:"))
     timeout = whole(settings, "statement_timeout") if "statement_timeout" in settings else None
-    if written == ":memory:":
-        return DuckDBWarehouse(duckdb.connect(), written, timeout)
-    path = folder / written
-    if not path.is_file():
+    path = str(settings.get("path", _MEMORY))
+    secrets = [str(one) for one in (settings.get("token"), *_mapping(settings, "object_storage").values()) if one]
+    try:
+        connection = _opened(path, settings, folder)
+        for statement in (*_limits(settings), *_storage(settings), *_views(settings, folder)):
+            connection.execute(statement)
+    except duckdb.Error as error:
+        said = _first_line(error)
+        for one in secrets:
+            said = without(one, said)
+        raise WarehouseError(f"DuckDB cannot open {path}: {said}") from None
+    return DuckDBWarehouse(connection, path, timeout)
+
+
+_MEMORY = ":memory:"
+
+
+def _opened(path: str, settings: Mapping[str, object], folder: Path) -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    if path != _MEMORY and "tables" in settings:
+        raise WarehouseError("the warehouse has both `path` and `tables`", fix="Files are read without a database.")
+    if path == _MEMORY:
+        return duckdb.connect()
+    read_only = yes(settings, "read_only") if "read_only" in settings else True
+    if path.startswith("md:"):
+        token = {"motherduck_token": str(settings["token"])} if "token" in settings else {}
+        return duckdb.connect(path, config={**token, "custom_user_agent": "metrics-api"})
+    file = folder / path
+    if not file.is_file():
         raise WarehouseError(
-            f"there is no DuckDB file {path}",
+            f"there is no DuckDB file {file}",
             fix="Check `path` of the warehouse; `metrics-api demo` builds an example.",
         )
-    try:
-        connection = duckdb.connect(str(path), read_only=bool(settings.get("read_only", True)))
-    except duckdb.Error as error:
-        raise WarehouseError(f"DuckDB cannot open {path}: {_first_line(error)}") from None
-    return DuckDBWarehouse(connection, str(path), timeout)
+    return duckdb.connect(str(file), read_only=read_only)
 
 
-ENGINE = Engine("duckdb", DuckDBDialect(), connect, ("path", "read_only", "statement_timeout"))
+def _mapping(settings: Mapping[str, object], name: str) -> Mapping[str, object]:
+    value = settings.get(name, {})
+    if not isinstance(value, Mapping):
+        raise WarehouseError(f"`{name}` of the warehouse is no mapping of names")
+    return value
+
+
+def _limits(settings: Mapping[str, object]) -> Iterator[str]:
+    if "threads" in settings:
+        yield f"SET threads = {whole(settings, 'threads')}"
+    if "memory_limit" in settings:
+        yield f"SET memory_limit = {_quoted(settings['memory_limit'])}"
+
+
+def _storage(settings: Mapping[str, object]) -> Iterator[str]:
+    """What lets DuckDB read where the files are: extensions, and one secret."""
+    extensions = settings.get("extensions", [])
+    for name in extensions if isinstance(extensions, list) else [extensions]:
+        if not re.fullmatch(r"\w+", str(name)):
+            raise WarehouseError(f"`extensions` of the warehouse: `{name}` is no name of an extension")
+        yield f"INSTALL {name}"
+        yield f"LOAD {name}"
+    if storage := _mapping(settings, "object_storage"):
+        words = []
+        for name, value in storage.items():
+            if not re.fullmatch(r"\w+", name):
+                raise WarehouseError(f"`object_storage` of the warehouse: `{name}` is no word of DuckDB's secrets")
+            words.append(f"{name} {_quoted(value)}")
+        yield f"CREATE SECRET ({', '.join(words)})"
+
+
+_READERS = {
+    "parquet": "READ_PARQUET({}, union_by_name = TRUE)",
+    "csv": "READ_CSV({}, union_by_name = TRUE)",
+    "json": "READ_JSON({}, union_by_name = TRUE)",
+    "iceberg": "ICEBERG_SCAN({})",
+    "delta": "DELTA_SCAN({})",
+}
+_ENDINGS = {"parquet": "parquet", "csv": "csv", "json": "json", "jsonl": "json", "ndjson": "json"}
+
+
+def _views(settings: Mapping[str, object], folder: Path) -> Iterator[str]:
+    """A view over the files of each table, through which statistics of row groups and folders still prune."""
+    for name, written in _mapping(settings, "tables").items():
+        table = written if isinstance(written, Mapping) else {"files": written}
+        if unknown := [word for word in table if word not in ("files", "format")]:
+            fix = did_you_mean(unknown[0], ("files", "format"), what="words of a table")
+            raise WarehouseError(f"`tables.{name}` of the warehouse has no `{unknown[0]}`", fix=fix)
+        files = table.get("files")
+        places = [str(one) for one in (files if isinstance(files, list) else [files]) if one]
+        if not places:
+            raise WarehouseError(f"`tables.{name}` of the warehouse names no `files`")
+        reader = _READERS[_format(name, table, places[0])]
+        sources = [_quoted(one if "://" in one else folder / one) for one in places]
+        listed = sources[0] if len(sources) == 1 else f"[{', '.join(sources)}]"
+        *schema, _ = name.split(".")
+        if schema:
+            yield f"CREATE SCHEMA IF NOT EXISTS {DuckDBDialect().table('.'.join(schema)).sql('duckdb')}"
+        view = DuckDBDialect().table(name).sql("duckdb")
+        yield f"CREATE VIEW {view} AS FROM {reader.format(listed)}"
+
+
+def _format(name: str, table: Mapping[str, object], place: str) -> str:
+    if "format" in table:
+        said = str(table["format"])
+        if said not in _READERS:
+            fix = did_you_mean(said, _READERS, what="formats")
+            raise WarehouseError(f"`tables.{name}` of the warehouse: there is no format `{said}`", fix=fix)
+        return said
+    ending = place.removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]
+    if ending not in _ENDINGS:
+        fix = f"Say it: {{files: ..., format: ...}}, one of {', '.join(_READERS)}."
+        raise WarehouseError(f"`tables.{name}` of the warehouse: the format of {place} is not known", fix=fix)
+    return _ENDINGS[ending]
+
+
+def _quoted(value: object) -> str:
+    return text(str(value)).sql("duckdb")
+
+
+_SETTINGS = (
+    *("path", "read_only", "token", "tables", "extensions", "object_storage"),
+    *("threads", "memory_limit", "statement_timeout"),
+)
+ENGINE = Engine("duckdb", DuckDBDialect(), connect, _SETTINGS)

@@ -311,7 +311,7 @@ class Project:
     def _run(self, sql: str, bound: BoundQuery) -> pa.Table:
         warehouse = self.warehouse()
         try:
-            return warehouse.run(sql).table
+            return warehouse.run(sql, tag=bound.metric.name).table
         except WarehouseError as error:
             raise explain_failure(error, bound.sources, warehouse, self.dialect) from None
 
