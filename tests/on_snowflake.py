@@ -181,8 +181,9 @@ def put(tables: Mapping[str, pa.Table]) -> None:
 
 
 def _quoted(name: str) -> str:
-    """A name as it is written bare: in upper case."""
-    return '"' + name.upper().replace('"', '""') + '"'
+    """A name that is kept: in upper case where it may be written bare."""
+    kept = name.upper() if name.isascii() and name.isidentifier() else name
+    return '"' + kept.replace('"', '""') + '"'
 
 
 def _literal(value: object) -> str:

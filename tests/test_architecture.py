@@ -34,7 +34,8 @@ from metrics_api.plan.expr import OPERATIONS
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "metrics_api"
 EXAMPLE = ROOT / "metric_definitions" / "streaming"
-CASES = ROOT / "tests" / "families"
+CASES = PACKAGE / "testkit" / "case_files"
+FAMILY_TESTS = ROOT / "tests" / "families"
 PYPROJECT: Mapping[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 # Families whose oracle is written in the file of another.
@@ -144,8 +145,8 @@ def test_validate_starts_light(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("family", sorted(families()))
 def test_a_family_has_cases_and_an_oracle(family: str) -> None:
-    assert list((CASES / family).glob("*.case.yml")), f"tests/families/{family}/ has no case file"
-    oracle = CASES / "oracles" / f"{ORACLES.get(family, family)}.py"
+    assert list((CASES / family).glob("*.case.yml")), f"{CASES.relative_to(ROOT)}/{family}/ has no case file"
+    oracle = FAMILY_TESTS / "oracles" / f"{ORACLES.get(family, family)}.py"
     assert oracle.is_file(), f"{oracle.relative_to(ROOT)} is missing"
 
 
@@ -155,7 +156,7 @@ def test_no_cases_are_left_of_a_family_that_is_gone() -> None:
 
 
 def test_oracles_know_nothing_of_the_product() -> None:
-    for file in files_of(CASES / "oracles"):
+    for file in files_of(FAMILY_TESTS / "oracles"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             named: list[str] = []
             if isinstance(node, ast.Import):

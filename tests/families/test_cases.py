@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 
 import pytest
 
-from families.cases import Case, cases_below, expected, found
-from families.engines import ENGINES
+from families.engines import ENGINES, type_of, warehouse_with
+from metrics_api.testkit.cases import Case, cases_below, expected, found
 
 
-@pytest.mark.parametrize("case", list(cases_below(Path(__file__).parent)), ids=str)
+@pytest.mark.parametrize("case", list(cases_below()), ids=str)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_case(case: Case, engine: str) -> None:
     header, rows = expected(case)
-    assert found(case, header, engine) == rows
+    assert found(case, header, type_of(engine), partial(warehouse_with, engine)) == rows

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from families.cases import Case, cases_below
 from families.engines import ENGINES
 from graphql_schema.people import with_people
 from metrics_api.compile.project import load_model
@@ -20,8 +19,7 @@ from metrics_api.engines import engine
 from metrics_api.errors import QueryError
 from metrics_api.families import families
 from metrics_api.serving.testing import Outcome, prepared_tests, run_tests
-
-FAMILIES = Path(__file__).parents[1] / "families"
+from metrics_api.testkit.cases import Case, cases_below
 
 PROJECT = """\
 version: 1
@@ -92,7 +90,7 @@ def as_test(case: Case) -> dict[str, Any]:
 
 # Where a case has a source of another kind its rows stand in tables, and not in lines of events; where two properties
 # are one column, a line would say it twice.
-PLAIN = [one for one in cases_below(FAMILIES) if not {"reads", "properties"} & one.setting.keys()]
+PLAIN = [one for one in cases_below() if not {"reads", "properties"} & one.setting.keys()]
 
 
 SERVERS = ("clickhouse", "postgres")
