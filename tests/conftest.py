@@ -13,5 +13,5 @@ from hypothesis import settings
 settings.register_profile("metrics-api", deadline=None, derandomize=bool(os.environ.get("CI")), print_blob=True)
 settings.load_profile("metrics-api")
 
-# It runs in an environment of its own: see on_snowflake.py.
-collect_ignore = ["fakesnow_server.py"]
+# They run in environments of their own: see on_snowflake.py and on_bigquery.py.
+collect_ignore = ["bigquery_server.py", "fakesnow_server.py", "zetasql_engine.py"]

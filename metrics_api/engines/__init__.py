@@ -15,7 +15,7 @@ from metrics_api.engines.warehouse import Warehouse
 from metrics_api.errors import Problem, QueryError, did_you_mean
 from metrics_api.sql.dialect import Dialect
 
-SHARED = ("settings", "warehouse")
+SHARED = ("bigquery_rows", "google_cloud", "settings", "warehouse")
 GROUP = "metrics_api.engines"
 
 

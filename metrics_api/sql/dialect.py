@@ -60,6 +60,8 @@ class Dialect:
     """Aggregates that are there as window functions only, of `quantile` and `first_by`."""
     forgets_qualifier: ClassVar[bool] = True
     """Whether `t.a` in a select list comes out as `a`; otherwise it has to be said."""
+    relations_hide_columns: ClassVar[bool] = False
+    """Whether a name alone is first what is read FROM, as a whole row, and a column of that name only then."""
     interval_units: ClassVar[tuple[str, ...]] = ("DAY", "HOUR", "MINUTE", "SECOND")
     """The units of an interval that are always as many seconds."""
     types: ClassVar[dict[Type, str]] = {

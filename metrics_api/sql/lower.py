@@ -169,7 +169,7 @@ class _Lowering:
         def physical(expr: Expr) -> _Binding:
             if isinstance(expr, Col):
                 name = expr.name
-                return _Binding(lambda: self.dialect.column(name, relation.name if relation.qualified else None), PLAIN)
+                return _Binding(lambda: self.column(name, relation), PLAIN)
             read = {name: physical(Col(name)) for name in columns(expr)}
             return _Binding(lambda: self.expr(expr, read), COMPUTED)
 
@@ -245,9 +245,14 @@ class _Lowering:
         relation = _Relation(name)
 
         def column(of: str) -> _Binding:
-            return _Binding(lambda: self.dialect.column(of, relation.name if relation.qualified else None), PLAIN)
+            return _Binding(lambda: self.column(of, relation), PLAIN)
 
         return _Select(source, [relation], {one: column(one) for one in names})
+
+    def column(self, name: str, relation: _Relation) -> Sql:
+        """A column, with the name of what has it where that is needed."""
+        is_hidden = self.dialect.relations_hide_columns and name.casefold() == relation.name.casefold()
+        return self.dialect.column(name, relation.name if relation.qualified or is_hidden else None)
 
     def wrapped(self, inner: _Select, names: Iterable[str]) -> _Select:
         names = tuple(names)

@@ -19,7 +19,7 @@ from metrics_api.errors import WarehouseError
 if TYPE_CHECKING:
     from metrics_api.engines.warehouse import Warehouse
 
-EVERY = ("clickhouse", "duckdb", "postgres", "snowflake", "spark")
+EVERY = ("bigquery", "clickhouse", "duckdb", "postgres", "snowflake", "spark")
 """Every engine that can be executed here."""
 SLOW = {"spark-jvm": "spark"}
 """Others on which an engine's own connection is executed, by `make test-engines-slow`, and what engine that is."""
@@ -32,7 +32,8 @@ EXAMPLES = int(os.environ.get("METRICS_API_EXAMPLES", "250"))
 
 def examples(engine: str) -> int:
     """A server costs some milliseconds for each world, fakesnow a second; what is special to it shows early."""
-    return EXAMPLES // {"duckdb": 1, "clickhouse": 8, "snowflake": 50, "spark": 25, "spark-jvm": 250}.get(engine, 4)
+    fewer = {"duckdb": 1, "bigquery": 12, "clickhouse": 8, "snowflake": 50, "spark": 25, "spark-jvm": 250}
+    return EXAMPLES // fewer.get(engine, 4)
 
 
 def type_of(engine: str) -> str:
@@ -88,6 +89,13 @@ def _duckdb() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("SET threads=2")
     return connection
+
+
+def _in_bigquery(tables: Mapping[str, pa.Table]) -> Warehouse:
+    import on_bigquery
+
+    on_bigquery.put(tables)
+    return on_bigquery.warehouse()
 
 
 def _in_duckdb(tables: Mapping[str, pa.Table]) -> Warehouse:
@@ -146,6 +154,7 @@ def _in_clickhouse(tables: Mapping[str, pa.Table]) -> Warehouse:
 
 
 _FILLED: dict[str, Callable[[Mapping[str, pa.Table]], Any]] = {
+    "bigquery": _in_bigquery,
     "clickhouse": _in_clickhouse,
     "duckdb": _in_duckdb,
     "postgres": _in_postgres,
