@@ -46,6 +46,9 @@ def warehouse_with(engine: str, tables: Mapping[str, pa.Table]) -> Warehouse:
     return _FILLED[engine](tables)
 
 
+DIFFERENT_CASES: Mapping[tuple[str, str], str] = {}
+"""(engine, case): why that engine, or what stands in for it here, gives other rows; shown in `docs/engines.md`."""
+
 Property: TypeAlias = Callable[[st.DataObject, str], None]
 
 
