@@ -23,20 +23,24 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Words that at least one engine refuses as a bare name. Quoting one is allowed on every engine (see
 # `Dialect.reserved_word`), so the list may be long.
 _RESERVED = frozenset(
-    """account all analyse analyze and anti any array as asc asof assert_rows_modified asymmetric at authorization
-    between binary both by case cast check collate collation column concurrently connect connection constraint
-    contains create cross cube current current_catalog current_date current_role current_schema current_time
-    current_timestamp current_user database date day deallocate default deferrable define delete delta desc describe
-    disable distinct do drop else enable encode encryption end enum escape except exclude execute exists explicit
-    extract false fetch filter final following for foreign format freeze from full function global grant graph_table
-    group grouping groups hash having hour identity if ignore ilike in increment index initially inner insert intersect
-    interval into is isnull issue join language lateral leading left like limit listagg localtime localtimestamp lookup
-    match merge minus minute month natural new no normalize not notnull null nulls of offset old on only open or order
-    organization outer over overlaps parallel partition paste percent permissions pivot placing preceding
-    prepare prewhere primary proto qualify range raw recursive references regexp respect returning right rlike rollup
-    row rows sample schema second select semi session session_user set settings show similar skip snapshot some start
-    struct symmetric system table tablesample tag then time timestamp to top trailing treat trigger true try uescape
-    unbounded union unique unnest unpivot update user using values variadic verbose view when where window with within
+    """account aes128 aes256 all allowoverwrite alter analyse analyze and anti any array as asc asof
+    assert_rows_modified asymmetric at authorization az64 backup between binary blanksasnull both by bytedict bzip2
+    case cast check collate collation column concurrently connect connection constraint contains create credentials
+    cross cube current current_catalog current_date current_path current_role current_schema current_time
+    current_timestamp current_user current_user_id database date day deallocate default deferrable define deflate
+    defrag delete delta delta32k desc describe disable distinct do drop else emptyasnull enable encode encrypt
+    encryption end enum escape except exclude execute exists explicit extract false fetch filter final following for
+    foreign format freeze from full function global globaldict256 globaldict64k grant graph_table group grouping
+    groups gzip hash having hour identity if ignore ilike in increment index initially inner insert intersect interval
+    into is isnull issue join json_array json_exists json_object json_query json_table json_value language lateral
+    leading left like limit listagg localtime localtimestamp lookup lun luns lzo lzop match merge minus minute month
+    mostly16 mostly32 mostly8 natural new no normalize not notnull null nulls of off offline offset oid old on only
+    open or order organization outer over overlaps parallel partition paste percent permissions pivot placing
+    preceding prepare prewhere primary proto qualify range raw readratio recover recursive references regexp rejectlog
+    resort respect restore returning right rlike rollup row rows sample schema second select semi session session_user
+    set settings show similar skip snapshot some start struct symmetric sysdate system table tablesample tag tdes
+    text255 text32k then time timestamp to top trailing treat trigger trim true truncatecolumns try uescape unbounded
+    union unique unnest unpivot update user using values variadic verbose view wallet when where window with within
     without year""".split()
 )
 

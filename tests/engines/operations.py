@@ -15,4 +15,18 @@ ClickHouse (chdb), fakesnow, PostgreSQL, Sail, Spark and ZetaSQL."""
 STANDS_IN = {"snowflake": "fakesnow", "spark": "sail"}
 """What an engine is executed on that is a service only, or slow to start."""
 
-__all__ = ["DIFFERENT", "EXAMPLES", "STANDS_IN", "Example", "Rows", "Runner", "agree", "answers", "constants"]
+BY_DOCUMENTATION = ("trino",)
+"""Engines that cannot be had: their SQL is executed on another one, with their functions by their documentation."""
+
+__all__ = [
+    "BY_DOCUMENTATION",
+    "DIFFERENT",
+    "EXAMPLES",
+    "STANDS_IN",
+    "Example",
+    "Rows",
+    "Runner",
+    "agree",
+    "answers",
+    "constants",
+]

