@@ -12,10 +12,9 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import unquote, urlsplit
@@ -24,6 +23,7 @@ from uuid import uuid4
 from sqlglot import exp
 
 from metrics_api.engines import Engine
+from metrics_api.engines.clickhouse_rows import UTC, is_ambiguous, plain
 from metrics_api.engines.settings import secret, whole, without, yes
 from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, ends
 from metrics_api.errors import MissingDriver, WarehouseError
@@ -33,7 +33,6 @@ from metrics_api.sql.dialect import Dialect, Sql, filter_clause, function, space
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_UTC = "UTC"
 # Without these a missing side of a join and an aggregate of nothing are 0 and '', and an alias hides the column of its
 # name from the other expressions of its SELECT.
 SETTINGS = ("join_use_nulls", "aggregate_functions_null_for_empty", "prefer_column_name_to_alias")
@@ -62,7 +61,7 @@ class ClickHouseDialect(Dialect):
     }
 
     def timestamp_literal(self, value: datetime) -> Sql:
-        return function("toDateTime64", text(timestamp_text(value)), exp.Literal.number(6), text(_UTC))
+        return function("toDateTime64", text(timestamp_text(value)), exp.Literal.number(6), text(UTC))
 
     def date_literal(self, value: date) -> Sql:
         return function("toDate32", text(value.isoformat()))
@@ -86,15 +85,15 @@ class ClickHouseDialect(Dialect):
     # -- time ---------------------------------------------------------------------------------------------------------
 
     def to_date(self, at: Sql) -> Sql:
-        return function("toDate32", at, text(_UTC))
+        return function("toDate32", at, text(UTC))
 
     def hour_of(self, at: Sql) -> Sql:
-        return function("toHour", at, text(_UTC))
+        return function("toHour", at, text(UTC))
 
     def trunc_hour(self, at: Sql) -> Sql:
         # dateTrunc puts the last second before 1970 into 1970; microseconds are counted from there in both directions.
         hour = function("toIntervalMicrosecond", exp.Literal.number(3_600_000_000))
-        return function("toStartOfInterval", self.cast(at, Type.TIMESTAMP), hour, text(_UTC))
+        return function("toStartOfInterval", self.cast(at, Type.TIMESTAMP), hour, text(UTC))
 
     def trunc_to(self, grain: str, day: Sql) -> Sql:
         return function("dateTrunc", text(grain), day)
@@ -255,7 +254,7 @@ def _with_settings(statement: exp.Expression, names: Sequence[str]) -> exp.Expre
 
 SESSION: Mapping[str, object] = {
     "readonly": 2,  # Nothing is written, settings may be made: each statement makes its own.
-    "session_timezone": _UTC,
+    "session_timezone": UTC,
     "group_by_use_nulls": 1,
     "cancel_http_readonly_queries_on_client_close": 1,
     "max_query_size": 16 * 2**20,  # The usual quarter of a megabyte is less than some thousand constant rows.
@@ -311,14 +310,14 @@ class ClickHouseWarehouse(Connected):
     def _pieces(self, reader: pa.RecordBatchReader, sql: str) -> Iterator[pa.Table]:
         import pyarrow as pa
 
-        unclear = any(_is_ambiguous(one) for one in reader.schema.types)
+        unclear = any(is_ambiguous(one) for one in reader.schema.types)
         types = [type_ for _, type_ in self._described(f"({sql})")] if unclear else []
         batches = iter(reader)
         first = next(batches, None)
         for batch in itertools.chain([first] if first else [], batches):
-            yield _plain(pa.Table.from_batches([batch]), types)
+            yield plain(pa.Table.from_batches([batch]), types)
         if first is None:
-            yield _plain(reader.schema.empty_table(), types)
+            yield plain(reader.schema.empty_table(), types)
 
     def estimate(self, sql: str) -> Cost:
         """Rows of the parts of tables that the statement would read, after pruning; bytes are not told."""
@@ -388,64 +387,6 @@ def _refusal(error: Any, secrets: Sequence[str]) -> WarehouseError:
         said = without(one, said)
     kind = _NoSuchTable if name in _TABLE_MISSING else MayPass if unanswered or name in _PASSING else WarehouseError
     return kind(f"ClickHouse: {said}", fix=fix)
-
-
-def _is_ambiguous(type_: pa.DataType) -> bool:
-    """Whether this may be a DateTime, an Enum or a number of 128 bits, which come as they are kept."""
-    import pyarrow as pa
-
-    kept: tuple[Callable[[pa.DataType], bool], ...] = (pa.types.is_uint32, pa.types.is_int8, pa.types.is_int16)
-    return any(is_(type_) for is_ in kept) or pa.types.is_fixed_size_binary(type_)
-
-
-def _meant(column: pa.ChunkedArray, type_: str) -> pa.ChunkedArray:
-    """The column as what the server calls it."""
-    import pyarrow as pa
-
-    kind = re.sub(r"^(?:(?:LowCardinality|Nullable)\()*", "", type_)
-    if kind.startswith("DateTime") and pa.types.is_uint32(column.type):
-        return column.cast(pa.int64()).cast(pa.timestamp("s", tz=_UTC)).cast(pa.timestamp("us", tz=_UTC))
-    if kind.startswith("Enum"):
-        words = {int(number): _unescaped(word) for word, number in _ENUM.findall(kind)}
-        return pa.chunked_array([[words.get(value) for value in column.to_pylist()]], pa.string())
-    if pa.types.is_fixed_size_binary(column.type) and (found := re.match(r"(U?)Int(?:128|256)", kind)):
-        numbers = [
-            None if value is None else Decimal(int.from_bytes(value, "little", signed=not found[1]))
-            for value in column.to_pylist()
-        ]
-        return pa.chunked_array([numbers], pa.decimal256(76, 0))
-    return column
-
-
-_ENUM = re.compile(r"'((?:[^'\\]|\\.)*)' = (-?\d+)")
-
-
-def _unescaped(word: str) -> str:
-    return re.sub(r"\\(.)", r"\1", word)
-
-
-def _plain(table: pa.Table, types: Sequence[str]) -> pa.Table:
-    """The columns as what the server calls them, if that is told, of types that every warehouse has."""
-    import pyarrow as pa
-
-    meant = [_meant(one, type_) for one, type_ in zip(table.columns, types, strict=True)] if types else table.columns
-    return pa.Table.from_arrays([_known(one) for one in meant], names=table.column_names)
-
-
-def _known(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column as one of the types that every warehouse has; what has none becomes a text."""
-    import pyarrow as pa
-
-    type_ = column.type
-    known = (
-        *(pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_string),
-        *(pa.types.is_date, pa.types.is_timestamp),
-    )
-    if any(is_(type_) for is_ in known):
-        return column
-    if pa.types.is_null(type_) or pa.types.is_binary(type_) or pa.types.is_dictionary(type_):
-        return column.cast(pa.string())
-    return pa.chunked_array([[None if value is None else str(value) for value in column.to_pylist()]], pa.string())
 
 
 def connect(settings: Mapping[str, object], folder: Path) -> ClickHouseWarehouse:
