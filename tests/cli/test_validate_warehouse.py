@@ -193,3 +193,25 @@ def test_once_per_user_is_not_checked_where_nothing_rests_on_it(tmp_path: Path, 
     events = (*EVENTS, ("4", "sign_up", "ann", 8, "2026-01-06 12:00"))
     result = invoke(shop(tmp_path, events=events, aliases=[("a", "ann")]), "validate", "-w", "here")
     assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_the_warehouse_reads_every_statement(tmp_path: Path, invoke: Invoke) -> None:
+    result = invoke(shop(tmp_path), "validate", "-w", "here")
+    assert (result.exit_code, result.stderr) == (0, "")
+    *_, dry_run, watched = result.stdout.splitlines()
+    assert dry_run == "dry run: 1 statement accepted"
+    assert watched.startswith("  watched (rows, overall): about ")
+    told = json.loads(invoke(tmp_path, "validate", "-w", "here", "--format", "json").stdout)
+    (run,) = told["dry_runs"]
+    assert (run["metric"], run["parts"], run["accepted"], run["bytes"]) == ("watched", ["rows", "overall"], True, None)
+    assert run["rows"] >= 0
+
+
+def test_what_the_warehouse_refuses(tmp_path: Path, invoke: Invoke) -> None:
+    asked = "metrics:\n  seats: {type: usage, event: watch, measure: sum(price)}\n"
+    project = PROJECT.replace("identity: {", "properties: {price: {type: number, column: user_id}}\n    identity: {")
+    result = invoke(shop(tmp_path, project=project.replace("metrics:\n", asked)), "validate", "-w", "here")
+    assert result.exit_code == 1
+    first = result.stderr.splitlines()[0]
+    assert first.startswith("shop.yml:20:3  seats (rows, overall): DuckDB: ")
+    assert "dry run: 0 statements accepted, 2 refused" in result.stdout  # every measure of `watched` needs it as well
