@@ -130,13 +130,13 @@ class SparkWarehouse(Connected):
         name = str(uuid4())
         with self._told() as session, _bounded(session, name, stop, self._target.statement_timeout):
             frame = session.sql(sql)
-            yield Stream(iter([_plain(frame.toArrow())]) if whole else _pieces(frame), statement=name)
+            yield Stream(iter([of_usual_types(frame.toArrow())]) if whole else _pieces(frame), statement=name)
 
     def estimate(self, sql: str) -> Cost:
         """Bytes of the tables that the statement would read, as far as Spark knows their size."""
         with self._told() as session:
             told = session.sql(f"EXPLAIN COST {sql}").toArrow().column(0)[0].as_py()
-        return Cost(bytes=_scanned(told))
+        return Cost(bytes=scanned(told))
 
     def columns(self, table: str) -> tuple[tuple[str, str], ...] | None:
         named = SparkDialect().table(table).sql("spark")
@@ -226,7 +226,7 @@ def _bounded(session: Any, name: str, stop: Stop, seconds: int | None) -> Iterat
 _SCAN = re.compile(r"\bRelation\b[^\n]*Statistics\(sizeInBytes=([\d.]+(?:E\+?\d+)?) ([KMGTPE]?)i?B")
 
 
-def _scanned(told: str) -> int | None:
+def scanned(told: str) -> int | None:
     """Bytes of the tables of an optimised plan; what Spark has no statistics of counts as 8 EiB, which is no answer."""
     scans = [float(size) * 1024 ** " KMGTPE".index(unit or " ") for size, unit in _SCAN.findall(told)]
     return int(sum(scans)) if scans and sum(scans) < 2**62 else None
@@ -258,12 +258,12 @@ def _pieces(frame: Any) -> Iterator[pa.Table]:
     for piece in client.to_table_as_iterator(plan, {}):
         if isinstance(piece, pa.Table):
             none = False
-            yield _plain(piece)
+            yield of_usual_types(piece)
     if none:
-        yield _plain(frame.toArrow())
+        yield of_usual_types(frame.toArrow())
 
 
-def _plain(table: pa.Table) -> pa.Table:
+def of_usual_types(table: pa.Table) -> pa.Table:
     """The columns of types that every warehouse has: whole numbers of any width as those of 64 bits."""
     import pyarrow as pa
 

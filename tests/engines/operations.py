@@ -12,7 +12,7 @@ DIFFERENT: dict[tuple[str, str], str] = {
 """(where it ran, example): why the answer may be another one there. Everything else was as it should be when tried on
 ClickHouse (chdb), fakesnow, PostgreSQL, Sail, Spark and ZetaSQL."""
 
-STANDS_IN = {"snowflake": "fakesnow", "spark": "sail"}
+STANDS_IN = {"databricks": "sail", "snowflake": "fakesnow", "spark": "sail"}
 """What an engine is executed on that is a service only, or slow to start."""
 
 BY_DOCUMENTATION = ("trino",)

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from families.engines import ENGINES, warehouse_with
+from families.engines import ENGINES, type_of, warehouse_with
 from metrics_api.engines import engine
 from metrics_api.engines.warehouse import MayPass, Stop, Stopped, retried
 from metrics_api.errors import WarehouseError
@@ -25,6 +25,7 @@ PEOPLE = pa.table(
 # A hundred million pairs and more: minutes on each of them, unless it is ended.
 ENDLESS = {
     "clickhouse": "SELECT sum(cityHash64(number)) AS n FROM numbers(1000000000000)",
+    "databricks": "SELECT COUNT(*) AS n FROM RANGE(80000) a CROSS JOIN RANGE(80000) b WHERE a.id % 7 = b.id % 5",
     "duckdb": "SELECT count(*) AS n FROM range(10000000) a, range(10000000) b WHERE hash(a.range, b.range) % 3 = 1",
     "postgres": "SELECT pg_sleep(600) AS n",
     "trino": "SELECT COUNT(*) AS n FROM "
@@ -38,7 +39,8 @@ ENDLESS = {
 @pytest.mark.parametrize("name", ENGINES)
 def test_pieces_are_the_rows(name: str) -> None:
     warehouse = warehouse_with(name, {"people": PEOPLE})
-    named = engine(name).dialect.table("people").sql(engine(name).dialect.sqlglot)
+    dialect = engine(type_of(name)).dialect
+    named = dialect.table("people").sql(dialect.sqlglot)
     sql = f"SELECT id, name, price, seen FROM {named}"
     with warehouse.stream(sql) as stream:
         pieces = list(stream)
@@ -57,7 +59,7 @@ def test_pieces_are_the_rows(name: str) -> None:
 @pytest.mark.parametrize("name", ENGINES)
 def test_an_estimate_is_checked_and_not_run(name: str) -> None:
     warehouse = warehouse_with(name, {"people": PEOPLE})
-    dialect = engine(name).dialect
+    dialect = engine(type_of(name)).dialect
     named = dialect.table("people").sql(dialect.sqlglot)
     cost = warehouse.estimate(f"SELECT name, count(*) AS n FROM {named} GROUP BY name")
     assert cost.rows is None or 0 < cost.rows <= 2 * PEOPLE.num_rows
