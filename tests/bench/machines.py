@@ -108,7 +108,7 @@ def on_clickhouse(folder: Path) -> Machine:
     writer, threads = clickhouse.client(), {"max_threads": 2}
     with duckdb.connect(str(folder / FILE), read_only=True) as source:
         for table, order in ORDERED.items():
-            file = folder / f"{table}.parquet"
+            file = folder / f"{table}.{os.getpid()}.parquet"
             source.execute(f"COPY {table} TO '{file}' (FORMAT parquet)")
             columns = ", ".join(
                 f"{name} {_on_clickhouse(name, type_)}"
@@ -138,20 +138,21 @@ def _on_clickhouse(name: str, type_: str) -> str:
 
 def _load(folder: Path, server: Any) -> None:
     types = {"VARCHAR": "text", "DOUBLE": "double precision"}
-    rows = folder / "app_events.csv"
-    with duckdb.connect(str(folder / FILE), read_only=True) as source:
-        described = source.execute("DESCRIBE app_events").fetchall()
-        source.execute(f"COPY app_events TO '{rows}' (HEADER false)")
-    columns = ", ".join(f"{name} {types.get(type_, type_)}" for name, type_, *_ in described)
-    try:
-        with server.session() as session, rows.open("rb") as file:
-            session.execute(f"CREATE UNLOGGED TABLE app_events ({columns})")
-            with session.cursor().copy("COPY app_events FROM STDIN (FORMAT csv)") as copy:
-                while some := file.read(1 << 20):
-                    copy.write(some)
-            session.execute("VACUUM ANALYZE app_events")
-    finally:
-        rows.unlink()
+    for table in ORDERED:
+        rows = folder / f"{table}.{os.getpid()}.csv"
+        with duckdb.connect(str(folder / FILE), read_only=True) as source:
+            described = source.execute(f"DESCRIBE {table}").fetchall()
+            source.execute(f"COPY {table} TO '{rows}' (HEADER false)")
+        columns = ", ".join(f"{name} {types.get(type_, type_)}" for name, type_, *_ in described)
+        try:
+            with server.session() as session, rows.open("rb") as file:
+                session.execute(f"CREATE UNLOGGED TABLE {table} ({columns})")
+                with session.cursor().copy(f"COPY {table} FROM STDIN (FORMAT csv)") as copy:
+                    while some := file.read(1 << 20):
+                        copy.write(some)
+                session.execute(f"VACUUM ANALYZE {table}")
+        finally:
+            rows.unlink()
 
 
 MACHINES: dict[str, Callable[[Path], Machine]] = {
