@@ -158,7 +158,7 @@ def plan(query: BoundQuery) -> Mapping[str, Plan]:
         # Which copy of an event is the earliest is judged over the whole range, whatever part of it is asked for.
         first = min(first, spec.long.calendar_start(query.first))
     final = max(end for _, _, end in (*daily, *of_buckets))
-    distinct = "histogram" in query.parts
+    distinct = bool(days and of_buckets)  # Read several times: only then are days put together beforehand.
     active = activity(query, spec.selection, first, final, at_least=spec.at_least, distinct=distinct)
     parts: dict[str, Plan] = {}
     if days:

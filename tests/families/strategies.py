@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from metrics_api.compile.passes import expand_operators
 from metrics_api.compile.strategies import Abilities, active_days, attendance, journey, scores
 from metrics_api.plan.nodes import ActiveDays, Attendance, Plan, Scores
 
 
 class Taking:
-    """The strategy of that name wherever its own conditions allow; None: the usual one."""
+    """The strategy of that name wherever its conditions allow; None: the usual one. `words`: bits in many numbers."""
 
     def __init__(self, name: str | None) -> None:
         self.name = name
@@ -29,7 +31,13 @@ class Taking:
         return active_days.STRATEGIES[self.name](node)
 
     def scores(self, node: Scores, abilities: Abilities) -> Plan:
-        if self.name not in scores.STRATEGIES or (self.name == "bits" and not scores.can_be_bits(node, abilities)):
+        if self.name == "words":
+            few = replace(abilities, bitmap_days=min(abilities.bitmap_days, 5))
+            fits = node.of == "flags" or (node.of == "days" and abilities.counts_bits)
+            return scores.bits(node, few) if fits and few.bitmap_days else self.of_scores(node, abilities)
+        if self.name == "bits" and scores.can_be_bits(node, abilities):
+            return scores.bits(node, abilities)
+        if self.name not in scores.STRATEGIES:
             return self.of_scores(node, abilities)
         return scores.STRATEGIES[self.name](node)
 

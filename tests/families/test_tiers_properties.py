@@ -28,7 +28,7 @@ from metrics_api.serving.project import Project
 
 PARTS = ("rows", "overall", "thresholds", "migration", "distribution")
 NAMES = ("power", "core", "casual")
-STRATEGIES = (None, "bits", "tally", "levels")
+STRATEGIES = (None, "bits", "words", "tally", "levels")
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from metrics_api.compile.strategies import Abilities
-from metrics_api.compile.strategies.day_windows import net, placed, summed
+from metrics_api.compile.strategies.day_windows import in_blocks, net, placed, summed
 from metrics_api.plan.expr import Agg, Case, Col, Over, Type, call, integer
 from metrics_api.plan.nodes import ActiveDays, Aggregate, Filter, Join, Named, Named_, Plan, Project, Spine, keep
 
 
 def expand_active_days(node: ActiveDays, abilities: Abilities) -> Plan:
     """The engine's best strategy for these windows."""
+    if _width(node) > abilities.bitmap_days:
+        node = of_blocks(node)
     return bitmap(node) if _width(node) <= abilities.bitmap_days else gaps(node)
+
+
+def of_blocks(node: ActiveDays) -> ActiveDays:
+    """The same of longer runs of days than one, where windows allow it."""
+    found = in_blocks(node.input, node.windows)
+    return node if found is None else replace(node, input=found[0], windows=found[1], distinct=False)
 
 
 def _width(node: ActiveDays) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from math import gcd
 
-from metrics_api.plan.expr import Agg, Col, Expr, Type, all_of, call, integer
+from metrics_api.plan.expr import Agg, Col, Expr, Type, all_of, call, integer, whole
 from metrics_api.plan.nodes import (
     Aggregate,
     DayWindow,
@@ -21,9 +22,33 @@ from metrics_api.plan.nodes import (
     output,
 )
 
+FEW_DAYS, PAIRS = 8, 128
+"""Days of a window, and such pairs in all, up to which they are written down: a day finds its windows by equality."""
+
+
+def in_blocks(days: Plan, windows: Sequence[DayWindow]) -> tuple[Plan, tuple[DayWindow, ...], int] | None:
+    """The rows with the number of a block of days as their `day`, the windows in blocks, and how long a block is.
+
+    A block is the longest run of days that every window holds as a whole or not at all, such as the week where windows
+    of 28 days end with each week. None where that is a day, or where there is but one window.
+    """
+    edges = [edge for _, first, last in windows for edge in (first, last + 1)]
+    length = gcd(*(edge - edges[0] for edge in edges))
+    if len(windows) < 2 or length < 2:
+        return None
+    shift = -edges[0] % length
+    numbered = tuple((label, (first + shift) // length, (last + shift) // length) for label, first, last in windows)
+    day = whole(call("add", Col("day"), integer(shift)) if shift else Col("day"), length)
+    kept = keep(*(name for name in output(days) if name != "day"))
+    return Project(days, (*kept, ("day", day))), numbered, length
+
 
 def within(days: Plan, windows: Sequence[DayWindow], label_type: Type) -> Join:
     """The rows of days, beside each window (`period`) that holds them."""
+    held = tuple((label, day) for label, first, last in windows for day in range(first, last + 1))
+    if len(held) <= min(PAIRS, FEW_DAYS * len(windows)):
+        pairs = Spine((("period", label_type), ("held_day", Type.INTEGER)), held)
+        return Join(days, pairs, "inner", on=(("day", "held_day"),))
     typed = (("period", label_type), ("first_day", Type.INTEGER), ("last_day", Type.INTEGER))
     holds = all_of([call("ge", Col("day"), Col("first_day")), call("le", Col("day"), Col("last_day"))])
     return Join(Spine(typed, tuple(windows)), days, "inner", where=holds)

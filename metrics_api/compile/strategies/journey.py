@@ -9,6 +9,7 @@ attempt of a depth therefore has the least of each, and plain minima find it.
 - `asof`: backward ASOF joins. Where the engine has them (DuckDB).
 - `carry`: one ordered pass for each step that carries the latest entry forward. Any engine.
 - `lookahead` (`journey_forward`): forward ASOF joins, for every entry by itself. Where the engine has them.
+- `backward` (`journey_backward`): one ordered pass for each step, from the end. Any engine.
 - `forward` (`journey_forward`): each instant knows what comes next; exact for whatever a journey can be. Any engine.
 """
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from metrics_api.compile.strategies import Abilities
+from metrics_api.compile.strategies.journey_backward import backward
 from metrics_api.compile.strategies.journey_forward import (
     cut,
     forward,
@@ -65,6 +67,8 @@ def exact_for(node: Journey) -> frozenset[str]:
         found.add("hash")
     if is_stepwise(node) and by_time_alone:
         found.add("lookahead")
+        if not node.labels and not node.exclusions and node.entered is None:
+            found.add("backward")
     if is_stepwise(node) and is_plain(node) and node.entered is None and node.take == "best" and node.per is None:
         found |= {"carry", "asof"} if by_time_alone else {"carry"}
     return frozenset(found)
@@ -338,7 +342,14 @@ def _numbered(node: Journey) -> Plan:
     return Aggregate(rows, keep("entity", "at", *tie, "step"), least)
 
 
-STRATEGIES = {"hash": hash_joins, "asof": asof, "carry": carry, "lookahead": lookahead, "forward": forward}
+STRATEGIES = {
+    "hash": hash_joins,
+    "asof": asof,
+    "lookahead": lookahead,
+    "backward": backward,
+    "carry": carry,
+    "forward": forward,
+}
 """In order of preference, where several are exact."""
 BY_ASOF = frozenset(("asof", "lookahead"))
 """Those that need ASOF joins."""

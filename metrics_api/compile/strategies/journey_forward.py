@@ -48,7 +48,7 @@ def forward(node: Journey) -> Plan:
 def lookahead(node: Journey) -> Plan:
     """The same by ASOF joins: each attempt looks ahead for its next step. Exact where steps are found by time alone."""
     by = keep("entity", *(f"{label}_1" for label in node.labels))
-    attempts = _begun(node, Project(_first_rows(node), (*by, ("at_1", Col("at")), ("spot_1", Col("at")))))
+    attempts = begun(node, Project(_first_rows(node), (*by, ("at_1", Col("at")), ("spot_1", Col("at")))))
     for k in _numbers(node)[1:]:
         p = node.required_before(k)
         seen = keep(*(f"{label}_{k}" for label in node.labels))
@@ -56,7 +56,7 @@ def lookahead(node: Journey) -> Plan:
         comparison: Literal["lt", "le"] = "lt" if node.overlapping else "le"
         joined = Join(attempts, there, "asof_left", (("entity", "entity"),), (f"at_{p}", comparison, f"found_{k}"))
         found = Col(f"found_{k}")
-        at = Case(((_is_reached(node, k, found), found),))
+        at = Case(((is_found(node, k, found), found),))
         times = ((f"at_{k}", at), (f"spot_{k}", at))
         attempts = Named(
             f"reached_{node.steps[k - 1].name}", Project(joined, (*keep(*output(attempts)), *times, *seen))
@@ -66,7 +66,7 @@ def lookahead(node: Journey) -> Plan:
         there = Named(f"events_out_{m}", stops)
         after, stopped = f"at_{one.after}", f"stopped_{m}_{one.after}"
         attempts = Join(attempts, there, "asof_left", (("entity", "entity"),), (after, "lt", stopped))
-    attempts = labelled(node, _chosen(node, cut(node, without_late_options(node, attempts))))
+    attempts = labelled(node, chosen(node, cut(node, without_late_options(node, attempts))))
     return Project(attempts, keep(*output(node)))
 
 
@@ -240,10 +240,10 @@ def _entries(node: Journey, ahead: Plan, columns: tuple[Named_, ...]) -> Plan:
     """The instants that begin an attempt, with `at_1`, `spot_1`, the bucket if any, and these columns."""
     entered = Filter(ahead, call("gt", Col("entries"), integer(0)))
     shown = (*keep(*_group(node)), ("at_1", Col("at")), ("spot_1", Col(_spot(node))), *columns)
-    return _begun(node, Project(entered, shown))
+    return begun(node, Project(entered, shown))
 
 
-def _begun(node: Journey, entries: Plan) -> Plan:
+def begun(node: Journey, entries: Plan) -> Plan:
     """The entries that count, with their bucket if there are any."""
     if node.per is not None:
         entries = Project(entries, (*keep(*output(entries)), ("period", node.per)))
@@ -298,7 +298,7 @@ def _with_step(node: Journey, attempts: Plan, ahead: Plan, k: int) -> Plan:
         shown: tuple[Named_, ...] = keep(*(name for name, _ in seen))
     else:
         joined, found, spot, shown = attempts, next_, next_, ()
-    at = Case(((_is_reached(node, k, found), found),))
+    at = Case(((is_found(node, k, found), found),))
     reached = Project(joined, (*passed, (f"at_{k}", at), (f"spot_{k}", spot), *shown))
     return reached if not (node.grace_seconds and node.labels) else _labels_of_events(node, reached, joined, ahead, k)
 
@@ -314,7 +314,7 @@ def _labels_of_events(node: Journey, reached: Plan, joined: Plan, ahead: Plan, k
     return Project(Join(with_event, there, "left", on), keep(*(name for name, _ in bare), *names))
 
 
-def _is_reached(node: Journey, k: int, found: Expr) -> Expr:
+def is_found(node: Journey, k: int, found: Expr) -> Expr:
     p = node.required_before(k)
     within = node.steps[k - 1].within_seconds
     conditions: list[Expr] = [is_reached(p), call("le", found, later("at_1", node.window_seconds, "window"))]
@@ -438,10 +438,10 @@ def _earliest(times: Sequence[Expr]) -> Expr:
 
 def _taken(node: Journey, attempts: Plan) -> Plan:
     """The best attempt of each entity; or, with `every`, one row for each row that entered."""
-    return _of_each_entry(node, attempts) if node.take == "every" else _chosen(node, attempts)
+    return _of_each_entry(node, attempts) if node.take == "every" else chosen(node, attempts)
 
 
-def _chosen(node: Journey, attempts: Plan) -> Plan:
+def chosen(node: Journey, attempts: Plan) -> Plan:
     """The best attempt of each entity, unless all count."""
     if node.take == "every":
         return attempts

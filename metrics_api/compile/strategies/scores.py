@@ -1,7 +1,8 @@
 """`Scores`: what each entity scores in each window of days, or how many entities score how much.
 
-- `bits`: a bit for each day and entity, and a mask for each window, whose common days are counted; for scores of days
-  that fit an integer whose bits the engine counts.
+- `bits`: a bit for each day (or block of days) and entity, or one for each of them, entity and flag, and a mask for
+  each window; for days that fit an integer that the engine ORs and, where days are the score, whose bits it counts.
+  For a few windows they may fit several integers.
 - `tally`: what happened beside each window that holds it, then added up. Cheapest for a few windows; of a single one
   that holds everything the rows are added up as they are.
 - `levels`: what happens lifts its entity's score when windows begin to hold it, and lowers it when they no longer do. A
@@ -12,12 +13,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
 
 from metrics_api.compile.strategies import Abilities
-from metrics_api.compile.strategies.day_windows import placed, summed, total, within
-from metrics_api.plan.expr import Agg, Case, Col, Expr, Lit, Over, Type, all_of, call, integer
+from metrics_api.compile.strategies.day_windows import in_blocks, placed, summed, total, within
+from metrics_api.plan.expr import TRUE, Agg, Case, Col, Expr, Lit, Over, Type, all_of, any_of, call, integer
 from metrics_api.plan.nodes import (
     Aggregate,
     Filter,
@@ -35,13 +37,24 @@ from metrics_api.plan.nodes import (
 
 FEW = 16
 """Windows up to which each one's days are added up by themselves: beyond, one ordered pass over all is cheaper."""
+ZERO = integer(0)
 
 
 def expand_scores(node: Scores, abilities: Abilities) -> Plan:
     """The best strategy for these windows."""
+    node = of_blocks(node)
     if can_be_bits(node, abilities):
-        return bits(node)
+        return bits(node, abilities)
     return tally(node) if len(node.windows) <= FEW else levels(node)
+
+
+def of_blocks(node: Scores) -> Scores:
+    """The same scores, of longer runs of days than one where windows allow it; where days are counted they do not."""
+    found = None if node.of == "days" else in_blocks(node.input, node.windows)
+    if found is None:
+        return node
+    rows, windows, length = found
+    return replace(node, input=rows, windows=windows, days=2 + node.days // length, distinct=False)
 
 
 # -- window by window -------------------------------------------------------------------------------------------------
@@ -103,7 +116,11 @@ def _added_up(node: Scores, rows: Plan, who: tuple[str, ...]) -> Plan:
             return Aggregate(rows, keep(*who), (("score", total("amount")),))
         case "flags":
             weighed = [_weighed(Agg("max", (Col(name),)), weight) for name, weight in node.flags]
-            return Aggregate(rows, keep(*who), (("score", reduce(lambda a, b: call("add", a, b), weighed)),))
+            return Aggregate(rows, keep(*who), (("score", _added(weighed)),))
+
+
+def _added(numbers: Sequence[Expr]) -> Expr:
+    return reduce(lambda one, other: call("add", one, other), numbers)
 
 
 def _weighed(flag: Expr, weight: int) -> Expr:
@@ -112,35 +129,94 @@ def _weighed(flag: Expr, weight: int) -> Expr:
 
 def _people_by(counted: Expr, node: Scores, people: Plan) -> Plan:
     keys = keep("period", *node.keys, *node.told)
-    shown = Project(people, (*keys, ("score", counted)))
-    return Aggregate(shown, (*keys, *keep("score")), (("users", Agg("count_rows")),))
+    if node.of == "amounts":
+        shown = Project(people, (*keys, ("score", counted)))
+        return Aggregate(shown, (*keys, *keep("score")), (("users", Agg("count_rows")),))
+    # Scores first, tiers after: there are fewer of them to be told than people.
+    by_score = Aggregate(people, (*keys, *keep("score")), (("users", Agg("count_rows")),))
+    if counted == Col("score"):
+        return by_score
+    shown = Project(Named("by_number", by_score), (*keys, ("score", counted), *keep("users")))
+    return Aggregate(shown, (*keys, *keep("score")), (("users", total("users")),))
 
 
 # -- bits ------------------------------------------------------------------------------------------------------------
 
+MOST_NUMBERS = 12
+"""Numbers that a person's bits may take, where they do not fit one: each is looked at for each window."""
+
 
 def can_be_bits(node: Scores, abilities: Abilities) -> bool:
-    return node.of == "days" and abilities.counts_bits and node.days <= abilities.bitmap_days
+    """Whether days, or the days of each flag, are bits of so few numbers that looking at all of them is cheapest."""
+    if (
+        node.of not in ("days", "flags")
+        or not abilities.bitmap_days
+        or (node.of == "days" and not abilities.counts_bits)
+    ):
+        return False
+    words = len(_words(node, abilities))
+    return words == 1 or (len(node.windows) <= FEW and words * max(len(node.flags), 1) <= MOST_NUMBERS)
 
 
-def bits(node: Scores) -> Plan:
+def bits(node: Scores, abilities: Abilities) -> Plan:
+    """A number of bits for each person and flag, or several where there are more days; and as many masks a window."""
+    words, width = _words(node, abilities), min(node.days, abilities.bitmap_days)
     who = ("entity", *node.keys)
-    days = Agg("bits_or", (call("bit", Col("day"), integer(node.days)),))
-    people = _with_facts(node, Named("people", Aggregate(node.input, keep(*who), (("days", days),))))
-    masks = tuple((label, (2 << last) - (1 << first)) for label, first, last in node.windows)
-    windows = Spine((("period", node.label_type), ("mask", Type.INTEGER)), masks)
-    matched = Join(windows, people, "cross")
-    active = Filter(matched, call("bits_overlap", Col("days"), Col("mask")))
+    conditions: dict[str, Expr] = (
+        {"days": TRUE}
+        if node.of == "days"
+        else {f"days_{k}": call("eq", Col(name), integer(1)) for k, (name, _) in enumerate(node.flags)}
+    )
+    numbers = tuple(
+        (f"{name}{word}", _bits_of(node, condition, first, width))
+        for name, condition in conditions.items()
+        for word, first in words.items()
+    )
+    rows = node.input if len(numbers) == 1 else Named("numbered", node.input)  # Each of the numbers reads the day.
+    people = _with_facts(node, Named("people", Aggregate(rows, keep(*who), numbers)))
+    masks = tuple(
+        (label, *(_mask(first - start, last - start, width) for start in words.values()))
+        for label, first, last in node.windows
+    )
+    typed = (("period", node.label_type), *((f"mask{word}", Type.INTEGER) for word in words))
+    matched = Join(Spine(typed, masks), people, "cross")
     keys = keep("period", *node.keys, *node.told)
-    score = ("score", call("bits_shared", Col("days"), Col("mask")))
-    if node.counted is None:
-        return Project(active, (*keys, *keep("entity"), score))
-    # Scores first, tiers after: there are fewer of them to be told than people.
-    by_score = Aggregate(Project(active, (*keys, score)), (*keys, *keep("score")), (("users", Agg("count_rows")),))
-    if node.counted == Col("score"):
-        return by_score
-    shown = Project(Named("by_days", by_score), (*keys, ("score", node.counted), *keep("users")))
-    return Aggregate(shown, (*keys, *keep("score")), (("users", total("users")),))
+    overlaps = {
+        name: any_of(call("bits_overlap", Col(f"{name}{word}"), Col(f"mask{word}")) for word in words)
+        for name in conditions
+    }
+    if node.of == "days":
+        active: Plan = Filter(matched, overlaps["days"])
+        shared = [call("bits_shared", Col(f"days{word}"), Col(f"mask{word}")) for word in words]
+        scored: Plan = Project(active, (*keys, *keep("entity"), ("score", _added(shared))))
+    else:
+        weights = [Case(((overlaps[f"days_{k}"], integer(weight)),), ZERO) for k, (_, weight) in enumerate(node.flags)]
+        scored = Named("scored", Project(matched, (*keys, *keep("entity"), ("score", _added(weights)))))
+        scored = Filter(scored, call("gt", Col("score"), ZERO))
+    return scored if node.counted is None else _people_by(node.counted, node, scored)
+
+
+def _words(node: Scores, abilities: Abilities) -> dict[str, int]:
+    """The first day of each number of bits, by what its column's name ends in."""
+    starts = range(0, node.days, abilities.bitmap_days)
+    return {"": 0} if len(starts) == 1 else {f"_from_{start}": start for start in starts}
+
+
+def _bits_of(node: Scores, condition: Expr, first: int, width: int) -> Expr:
+    """The days from this first one on that fit, as far as the condition holds."""
+    after = [call("ge", Col("day"), integer(first))] if first else []
+    before = [call("lt", Col("day"), integer(first + width))] if first + width < node.days else []
+    day: Expr = call("sub", Col("day"), integer(first)) if first else Col("day")
+    if after or before:  # Not a filter of the aggregate: some engines shift, and fail, before they filter.
+        day = Case(((all_of([*after, *before]), day),))
+    found = Agg("bits_or", (call("bit", day, integer(width)),), None if condition == TRUE else condition)
+    return call("coalesce", found, ZERO) if after or before else found
+
+
+def _mask(first: int, last: int, width: int) -> int:
+    """The bits from the first to the last day, as far as they are among so many."""
+    first, last = max(first, 0), min(last, width - 1)
+    return (2 << last) - (1 << first) if first <= last else 0
 
 
 # -- all windows in one pass ------------------------------------------------------------------------------------------
@@ -239,4 +315,5 @@ def _at_each_window(node: Scores, changed: Plan, numbered: Spine, who: tuple[str
     return Project(matched, (*keep("period", *who), ("score", Col("score_after"))))
 
 
-STRATEGIES = {"bits": bits, "tally": tally, "levels": levels}
+STRATEGIES = {"tally": tally, "levels": levels}
+"""Those that any engine can be asked for; `bits` depends on what it is good at."""

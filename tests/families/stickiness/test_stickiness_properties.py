@@ -39,7 +39,7 @@ def test_stickiness_is_that_of_the_oracle(data: st.DataObject, engine: str) -> N
     where = data.draw(st.one_of(st.none(), conditions()))
     history_start = data.draw(st.sampled_from([None, first, first - timedelta(days=40)]))
     parts = data.draw(st.permutations(PARTS).flatmap(lambda all_: st.sampled_from([all_[:1], all_[:2], all_])))
-    strategy = data.draw(st.sampled_from([None, "bitmap", "gaps", "bits", "tally", "levels"]))
+    strategy = data.draw(st.sampled_from([None, "bitmap", "gaps", "bits", "words", "tally", "levels"]))
     condition = f'\n  where: "{escaped(to_sql(moment.where))}"' if moment.where else ""
     project = project_over(
         world,

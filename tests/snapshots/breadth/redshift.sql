@@ -1,28 +1,28 @@
 /* metrics-api metric=feature_breadth fingerprint=cf697e31980b */
-WITH by_day AS (
+WITH numbered AS (
   SELECT
     user_id AS entity,
-    CAST(CASE
-      WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
-      THEN occurred_at + INTERVAL '1 HOUR'
-      ELSE occurred_at + INTERVAL '2 HOUR'
-    END AS DATE) - DATE '2026-02-23' AS "day",
-    MAX(
-      CASE
-        WHEN (
-          event = 'watched'
-          AND minutes >= 1
-          AND minutes <= CAST('1.7976931348623157E+308' AS DOUBLE PRECISION)
-          AND minutes >= 3
-        )
-        OR event = 'shared'
-        THEN 1
-        ELSE 0
-      END
-    ) AS has_0,
-    MAX(CASE WHEN event = 'searched' THEN 1 ELSE 0 END) AS has_1,
-    MAX(CASE WHEN event = 'added_to_list' THEN 1 ELSE 0 END) AS has_2,
-    MAX(CASE WHEN event = 'shared' THEN 1 ELSE 0 END) AS has_3
+    CASE
+      WHEN (
+        event = 'watched'
+        AND minutes >= 1
+        AND minutes <= CAST('1.7976931348623157E+308' AS DOUBLE PRECISION)
+        AND minutes >= 3
+      )
+      OR event = 'shared'
+      THEN 1
+      ELSE 0
+    END AS has_0,
+    CASE WHEN event = 'searched' THEN 1 ELSE 0 END AS has_1,
+    CASE WHEN event = 'added_to_list' THEN 1 ELSE 0 END AS has_2,
+    CASE WHEN event = 'shared' THEN 1 ELSE 0 END AS has_3,
+    CAST(FLOOR(
+      CAST(CAST(CASE
+        WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
+        THEN occurred_at + INTERVAL '1 HOUR'
+        ELSE occurred_at + INTERVAL '2 HOUR'
+      END AS DATE) - DATE '2026-02-23' AS DOUBLE PRECISION) / 7
+    ) AS BIGINT) AS "day"
   FROM app_events
   WHERE
     occurred_at >= TIMESTAMP '2026-02-22 23:00:00'
@@ -42,65 +42,78 @@ WITH by_day AS (
       OR event = 'added_to_list'
     )
     AND user_id <> ''
+), people AS (
+  SELECT
+    entity,
+    BIT_OR(CASE WHEN has_0 = 1 THEN CAST(1 AS BIGINT) << CAST("day" AS INTEGER) END) AS days_0,
+    BIT_OR(CASE WHEN has_1 = 1 THEN CAST(1 AS BIGINT) << CAST("day" AS INTEGER) END) AS days_1,
+    BIT_OR(CASE WHEN has_2 = 1 THEN CAST(1 AS BIGINT) << CAST("day" AS INTEGER) END) AS days_2,
+    BIT_OR(CASE WHEN has_3 = 1 THEN CAST(1 AS BIGINT) << CAST("day" AS INTEGER) END) AS days_3
+  FROM numbered
   GROUP BY
-    1,
-    2
-), in_windows AS (
+    1
+), scored AS (
   SELECT
     spine.period,
-    by_day.entity,
-    MAX(by_day.has_0) + MAX(by_day.has_1) * 2 + MAX(by_day.has_2) * 4 + MAX(by_day.has_3) * 8 AS score
+    people.known_day,
+    people.entity,
+    CASE WHEN (people.days_0 & spine.mask) <> 0 THEN 1 ELSE 0 END + CASE WHEN (people.days_1 & spine.mask) <> 0 THEN 2 ELSE 0 END + CASE WHEN (people.days_2 & spine.mask) <> 0 THEN 4 ELSE 0 END + CASE WHEN (people.days_3 & spine.mask) <> 0 THEN 8 ELSE 0 END AS score
   FROM (
     SELECT
       DATE '2026-03-16' AS period,
-      0 AS first_day,
-      27 AS last_day
+      15 AS mask
     UNION ALL
     SELECT
       DATE '2026-03-23',
-      7,
-      34
+      30
   ) AS spine
-  JOIN by_day
-    ON by_day."day" >= spine.first_day AND by_day."day" <= spine.last_day
-  GROUP BY
-    1,
-    2
-), scored AS (
-  SELECT
-    in_windows.period,
-    users.known_day,
-    in_windows.entity,
-    in_windows.score
-  FROM in_windows
-  LEFT JOIN (
+  CROSS JOIN (
     SELECT
-      id AS who,
-      CASE
-        WHEN CAST(CASE
-          WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
-          THEN signed_up_at + INTERVAL '1 HOUR'
-          ELSE signed_up_at + INTERVAL '2 HOUR'
-        END AS DATE) - DATE '2026-02-23' > 0
-        THEN CAST(CASE
-          WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
-          THEN signed_up_at + INTERVAL '1 HOUR'
-          ELSE signed_up_at + INTERVAL '2 HOUR'
-        END AS DATE) - DATE '2026-02-23'
-        ELSE 0
-      END AS known_day
-    FROM users
-    WHERE
-      id <> '' AND signed_up_at < TIMESTAMP '2026-03-29 22:00:00'
-  ) AS users
-    ON in_windows.entity = users.who
+      people.entity,
+      people.days_0,
+      people.days_1,
+      people.days_2,
+      people.days_3,
+      users.known_day
+    FROM people
+    LEFT JOIN (
+      SELECT
+        id AS who,
+        CASE
+          WHEN CAST(CASE
+            WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
+            THEN signed_up_at + INTERVAL '1 HOUR'
+            ELSE signed_up_at + INTERVAL '2 HOUR'
+          END AS DATE) - DATE '2026-02-23' > 0
+          THEN CAST(CASE
+            WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
+            THEN signed_up_at + INTERVAL '1 HOUR'
+            ELSE signed_up_at + INTERVAL '2 HOUR'
+          END AS DATE) - DATE '2026-02-23'
+          ELSE 0
+        END AS known_day
+      FROM users
+      WHERE
+        id <> '' AND signed_up_at < TIMESTAMP '2026-03-29 22:00:00'
+    ) AS users
+      ON people.entity = users.who
+  ) AS people
+), scored_2 AS (
+  SELECT
+    period,
+    known_day,
+    entity,
+    score
+  FROM scored
+  WHERE
+    score > 0
 ), by_score AS (
   SELECT
     period,
     known_day,
     score,
     COUNT(*) AS users
-  FROM scored
+  FROM scored_2
   GROUP BY
     1,
     2,
@@ -223,7 +236,7 @@ WITH by_day AS (
       THEN 3
       ELSE 4
     END AS position
-  FROM scored
+  FROM scored_2
 ), moved AS (
   SELECT
     period,

@@ -1,29 +1,29 @@
 /* metrics-api metric=feature_breadth fingerprint=cf697e31980b */
-WITH by_day AS (
+WITH numbered AS (
   SELECT
     user_id AS entity,
-    DATEDIFF(
-      DAY,
-      DATE '2026-02-23',
-      CAST(CASE
-        WHEN occurred_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
-        THEN occurred_at + INTERVAL '1 HOUR'
-        ELSE occurred_at + INTERVAL '2 HOUR'
-      END AS DATE)
-    ) AS "DAY",
-    MAX(
-      CASE
-        WHEN (
-          event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308 AND minutes >= 3
-        )
-        OR event = 'shared'
-        THEN 1
-        ELSE 0
-      END
-    ) AS has_0,
-    MAX(CASE WHEN event = 'searched' THEN 1 ELSE 0 END) AS has_1,
-    MAX(CASE WHEN event = 'added_to_list' THEN 1 ELSE 0 END) AS has_2,
-    MAX(CASE WHEN event = 'shared' THEN 1 ELSE 0 END) AS has_3
+    CASE
+      WHEN (
+        event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308 AND minutes >= 3
+      )
+      OR event = 'shared'
+      THEN 1
+      ELSE 0
+    END AS has_0,
+    CASE WHEN event = 'searched' THEN 1 ELSE 0 END AS has_1,
+    CASE WHEN event = 'added_to_list' THEN 1 ELSE 0 END AS has_2,
+    CASE WHEN event = 'shared' THEN 1 ELSE 0 END AS has_3,
+    CAST(FLOOR(
+      CAST(DATEDIFF(
+        DAY,
+        DATE '2026-02-23',
+        CAST(CASE
+          WHEN occurred_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
+          THEN occurred_at + INTERVAL '1 HOUR'
+          ELSE occurred_at + INTERVAL '2 HOUR'
+        END AS DATE)
+      ) AS DOUBLE) / 7
+    ) AS BIGINT) AS "DAY"
   FROM app_events
   WHERE
     occurred_at >= CAST('2026-02-22 23:00:00' AS TIMESTAMPNTZ)
@@ -40,71 +40,85 @@ WITH by_day AS (
       OR event = 'added_to_list'
     )
     AND user_id <> ''
+), people AS (
+  SELECT
+    entity,
+    BITOR_AGG(CASE WHEN has_0 = 1 THEN BITSHIFTLEFT(1, "DAY") END) AS days_0,
+    BITOR_AGG(CASE WHEN has_1 = 1 THEN BITSHIFTLEFT(1, "DAY") END) AS days_1,
+    BITOR_AGG(CASE WHEN has_2 = 1 THEN BITSHIFTLEFT(1, "DAY") END) AS days_2,
+    BITOR_AGG(CASE WHEN has_3 = 1 THEN BITSHIFTLEFT(1, "DAY") END) AS days_3
+  FROM numbered
   GROUP BY
-    1,
-    2
-), in_windows AS (
+    1
+), scored AS (
   SELECT
     spine.period,
-    by_day.entity,
-    MAX(by_day.has_0) + MAX(by_day.has_1) * 2 + MAX(by_day.has_2) * 4 + MAX(by_day.has_3) * 8 AS score
+    people.known_day,
+    people.entity,
+    CASE WHEN BITAND(people.days_0, spine.mask) <> 0 THEN 1 ELSE 0 END + CASE WHEN BITAND(people.days_1, spine.mask) <> 0 THEN 2 ELSE 0 END + CASE WHEN BITAND(people.days_2, spine.mask) <> 0 THEN 4 ELSE 0 END + CASE WHEN BITAND(people.days_3, spine.mask) <> 0 THEN 8 ELSE 0 END AS score
   FROM (
     SELECT
       CAST(period AS DATE) AS period,
-      CAST(first_day AS BIGINT) AS first_day,
-      CAST(last_day AS BIGINT) AS last_day
+      CAST(mask AS BIGINT) AS mask
     FROM (VALUES
-      ('2026-03-16', 0, 27),
-      ('2026-03-23', 7, 34)) AS constants(period, first_day, last_day)
+      ('2026-03-16', 15),
+      ('2026-03-23', 30)) AS constants(period, mask)
   ) AS spine
-  JOIN by_day
-    ON by_day."DAY" >= spine.first_day AND by_day."DAY" <= spine.last_day
-  GROUP BY
-    1,
-    2
-), scored AS (
-  SELECT
-    in_windows.period,
-    users.known_day,
-    in_windows.entity,
-    in_windows.score
-  FROM in_windows
-  LEFT JOIN (
+  CROSS JOIN (
     SELECT
-      id AS who,
-      CASE
-        WHEN DATEDIFF(
-          DAY,
-          DATE '2026-02-23',
-          CAST(CASE
-            WHEN signed_up_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
-            THEN signed_up_at + INTERVAL '1 HOUR'
-            ELSE signed_up_at + INTERVAL '2 HOUR'
-          END AS DATE)
-        ) > 0
-        THEN DATEDIFF(
-          DAY,
-          DATE '2026-02-23',
-          CAST(CASE
-            WHEN signed_up_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
-            THEN signed_up_at + INTERVAL '1 HOUR'
-            ELSE signed_up_at + INTERVAL '2 HOUR'
-          END AS DATE)
-        )
-        ELSE 0
-      END AS known_day
-    FROM users
-    WHERE
-      id <> '' AND signed_up_at < CAST('2026-03-29 22:00:00' AS TIMESTAMPNTZ)
-  ) AS users
-    ON in_windows.entity = users.who
+      people.entity,
+      people.days_0,
+      people.days_1,
+      people.days_2,
+      people.days_3,
+      users.known_day
+    FROM people
+    LEFT JOIN (
+      SELECT
+        id AS who,
+        CASE
+          WHEN DATEDIFF(
+            DAY,
+            DATE '2026-02-23',
+            CAST(CASE
+              WHEN signed_up_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
+              THEN signed_up_at + INTERVAL '1 HOUR'
+              ELSE signed_up_at + INTERVAL '2 HOUR'
+            END AS DATE)
+          ) > 0
+          THEN DATEDIFF(
+            DAY,
+            DATE '2026-02-23',
+            CAST(CASE
+              WHEN signed_up_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
+              THEN signed_up_at + INTERVAL '1 HOUR'
+              ELSE signed_up_at + INTERVAL '2 HOUR'
+            END AS DATE)
+          )
+          ELSE 0
+        END AS known_day
+      FROM users
+      WHERE
+        id <> '' AND signed_up_at < CAST('2026-03-29 22:00:00' AS TIMESTAMPNTZ)
+    ) AS users
+      ON people.entity = users.who
+  ) AS people
+), scored_2 AS (
+  SELECT
+    period,
+    known_day,
+    entity,
+    score
+  FROM scored
+  WHERE
+    score > 0
 ), by_score AS (
   SELECT
     period,
     known_day,
     score,
     COUNT(*) AS users
-  FROM scored
+  FROM scored_2
   GROUP BY
     1,
     2,
@@ -231,7 +245,7 @@ WITH by_day AS (
       THEN 3
       ELSE 4
     END AS position
-  FROM scored
+  FROM scored_2
 ), moved AS (
   SELECT
     period,

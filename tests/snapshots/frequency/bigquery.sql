@@ -32,7 +32,7 @@ WITH people AS (
     AND user_id <> ''
   GROUP BY
     1
-), by_days AS (
+), by_number AS (
   SELECT
     spine.period,
     people.known_day,
@@ -122,7 +122,7 @@ WITH people AS (
     known_day,
     CASE WHEN score >= 6 THEN 1 WHEN score >= 3 THEN 2 WHEN score >= 1 THEN 3 ELSE 4 END AS score,
     SUM(users) AS users
-  FROM by_days
+  FROM by_number
   GROUP BY
     1,
     2,
