@@ -207,10 +207,12 @@ def _bits_of(node: Scores, condition: Expr, first: int, width: int) -> Expr:
     after = [call("ge", Col("day"), integer(first))] if first else []
     before = [call("lt", Col("day"), integer(first + width))] if first + width < node.days else []
     day: Expr = call("sub", Col("day"), integer(first)) if first else Col("day")
-    if after or before:  # Not a filter of the aggregate: some engines shift, and fail, before they filter.
-        day = Case(((all_of([*after, *before]), day),))
-    found = Agg("bits_or", (call("bit", day, integer(width)),), None if condition == TRUE else condition)
-    return call("coalesce", found, ZERO) if after or before else found
+    within = all_of([*after, *before])
+    if within != TRUE:  # Some engines shift, and fail, before they filter or choose.
+        day = Case(((within, day),), ZERO)
+    where = all_of([within, condition])
+    found = Agg("bits_or", (call("bit", day, integer(width)),), None if where == TRUE else where)
+    return found if within == TRUE else call("coalesce", found, ZERO)
 
 
 def _mask(first: int, last: int, width: int) -> int:
