@@ -317,7 +317,7 @@ class ClickHouseWarehouse(Connected):
         for batch in itertools.chain([first] if first else [], batches):
             yield plain(pa.Table.from_batches([batch]), types)
         if first is None:
-            yield plain(reader.schema.empty_table(), types)
+            yield plain(pa.Table.from_batches([], schema=reader.schema), types)
 
     def estimate(self, sql: str) -> Cost:
         """Rows of the parts of tables that the statement would read, after pruning; bytes are not told."""
