@@ -289,7 +289,8 @@ def test_words_of_sql_and_odd_names_are_quoted() -> None:
 
 
 QUOTED = {
-    "bigquery": "SELECT `order` FROM a.b.`order`",
+    # A bare name is first of all the table of that name there.
+    "bigquery": "SELECT `order`.`order` FROM a.b.`order`",
     "clickhouse": 'SELECT "order" FROM a.b."order" SETTINGS',
     "databricks": "SELECT `order` FROM a.b.`order`",
     "duckdb": 'SELECT "order" FROM a.b."order"',

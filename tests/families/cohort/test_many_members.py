@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 
@@ -22,8 +23,8 @@ class Counting:
     def __init__(self, inner: Warehouse) -> None:
         self.inner, self.returned = inner, list[int]()
 
-    def run(self, sql: str) -> object:
-        found = self.inner.run(sql)
+    def run(self, sql: str, **words: Any) -> object:
+        found = self.inner.run(sql, **words)
         self.returned.append(found.table.num_rows)
         return found
 
