@@ -65,18 +65,30 @@ class BigQueryDialect(Dialect):
     }
 
     def number_literal(self, value: object) -> Sql:
-        # A literal takes the type of what it is compared with, and a NUMERIC ends at 38 digits.
-        if "E" in str(value).upper():
-            return self.cast(text(str(value)), Type.NUMBER)
-        return super().number_literal(value)
+        # A literal takes the type of what it is compared with, and a NUMERIC ends at 29 digits before the point.
+        literal = super().number_literal(value)
+        return self.cast(literal, Type.NUMBER) if "E" in str(value).upper() and float(str(value)) > 9e28 else literal
 
     def timestamp_literal(self, value: datetime) -> Sql:
         return typed_literal("TIMESTAMP", f"{timestamp_text(value)}+00")
 
+    def number(self, value: Sql) -> Sql:
+        return value if _is_call(value, "SAFE_DIVIDE") else super().number(value)
+
+    def divide(self, a: Sql, b: Sql, word: Sql | None = None) -> Sql:
+        # The quotient of a NUMERIC is one, and rounded; that of whole numbers is a FLOAT64.
+        dividend = a if _is_whole(a) and _is_whole(b) else self.cast(a, Type.NUMBER)
+        quotient: Sql = function("SAFE_DIVIDE", dividend, b)
+        if _is_never_0(b):
+            quotient = exp.Div(this=enclosed(dividend), expression=b, typed=False, safe=False)
+        return quotient if word is None else self.cast(function("FLOOR", quotient), Type.INTEGER)
+
     def mod(self, a: Sql, b: Sql) -> Sql:
         # MOD takes no FLOAT64. A BIGNUMERIC holds every integer and decimal, and floats of up to 38 digits.
-        divisor = exp.Nullif(this=b, expression=exp.Literal.number(0))
         wide = exp.DataType.build("BIGNUMERIC", dialect="bigquery")
+        if _is_never_0(b):
+            return function("MOD", exp.Cast(this=a, to=wide), b)
+        divisor = exp.Nullif(this=b, expression=exp.Literal.number(0))
         return function("MOD", exp.Cast(this=a, to=wide), exp.Cast(this=divisor, to=wide.copy()))
 
     # -- time ---------------------------------------------------------------------------------------------------------
@@ -140,6 +152,37 @@ class BigQueryDialect(Dialect):
         # The alias of an UNNEST names its values, not a table.
         values = exp.Unnest(expressions=[array], alias=exp.TableAlias(columns=[self.identifier(name)]))
         return self.selected(self.column(name), name, alias, values)
+
+    def values(self, columns: Sequence[tuple[str, Type]], rows: Sequence[Sequence[Value]], alias: str) -> Sql:
+        # The names and types are said once, before all rows. A row of one value is not written in parentheses.
+        named = [exp.ColumnDef(this=self.identifier(name), kind=self.type(type_)) for name, type_ in columns]
+        row = exp.DataType(this=exp.DType.STRUCT, expressions=named, nested=True)
+        tuples: list[exp.Expression] = []
+        for one in rows:
+            said = [
+                exp.Null() if value is None else self.literal(value, type_)
+                for value, (_, type_) in zip(one, columns, strict=True)
+            ]
+            tuples.append(exp.Tuple(expressions=said) if len(said) > 1 else exp.Struct(expressions=said))
+        typed = exp.DataType(this=exp.DType.ARRAY, expressions=[row], nested=True)
+        array = exp.Cast(this=exp.Array(expressions=tuples), to=typed)
+        # As a table, for sqlglot takes the alias of its own Unnest off columns.
+        return exp.Table(this=function("UNNEST", array), alias=exp.TableAlias(this=self.identifier(alias)))
+
+
+def _is_call(value: Sql, *names: str) -> bool:
+    return isinstance(value, exp.Anonymous) and value.name in names
+
+
+def _is_never_0(value: Sql) -> bool:
+    return isinstance(value, exp.Literal) and not value.is_string and float(value.name) != 0
+
+
+def _is_whole(value: Sql) -> bool:
+    """Whether it is plain that a value is an INT64."""
+    if isinstance(value, exp.Literal):
+        return not value.is_string and value.name.isdigit()
+    return isinstance(value, exp.Count) or _is_call(value, "COUNTIF", "DATE_DIFF", "TIMESTAMP_DIFF", "BIT_COUNT")
 
 
 # -- the connection -------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ WITH people AS (
     AND NOT COALESCE(is_internal, FALSE)
     AND (
       (
-        event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 3
+        event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64) AND minutes >= 3
       )
       OR event = 'shared'
     )
@@ -36,15 +36,17 @@ WITH people AS (
   SELECT
     spine.period,
     COUNT(*) AS users
-  FROM UNNEST([
-    STRUCT(DATE '2026-03-23' AS period, 268435455 AS mask),
-    STRUCT(DATE '2026-03-24' AS period, 536870910 AS mask),
-    STRUCT(DATE '2026-03-25' AS period, 1073741820 AS mask),
-    STRUCT(DATE '2026-03-26' AS period, 2147483640 AS mask),
-    STRUCT(DATE '2026-03-27' AS period, 4294967280 AS mask),
-    STRUCT(DATE '2026-03-28' AS period, 8589934560 AS mask),
-    STRUCT(DATE '2026-03-29' AS period, 17179869120 AS mask)
-  ]) AS spine
+  FROM UNNEST(
+    ARRAY<STRUCT<period DATE, mask INT64>>[
+      (DATE '2026-03-23', 268435455),
+      (DATE '2026-03-24', 536870910),
+      (DATE '2026-03-25', 1073741820),
+      (DATE '2026-03-26', 2147483640),
+      (DATE '2026-03-27', 4294967280),
+      (DATE '2026-03-28', 8589934560),
+      (DATE '2026-03-29', 17179869120)
+    ]
+  ) AS spine
   CROSS JOIN people
   WHERE
     (people.days & spine.mask) <> 0

@@ -4,7 +4,7 @@ WITH numbered AS (
     user_id AS entity,
     CASE
       WHEN (
-        event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 3
+        event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64) AND minutes >= 3
       )
       OR event = 'shared'
       THEN 1
@@ -14,7 +14,7 @@ WITH numbered AS (
     CASE WHEN event = 'added_to_list' THEN 1 ELSE 0 END AS has_2,
     CASE WHEN event = 'shared' THEN 1 ELSE 0 END AS has_3,
     CAST(FLOOR(
-      CAST(DATE_DIFF(
+      DATE_DIFF(
         DATE(
           CASE
             WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00+00'
@@ -25,7 +25,7 @@ WITH numbered AS (
         ),
         DATE '2026-02-23',
         DAY
-      ) AS FLOAT64) / 7
+      ) / 7
     ) AS INT64) AS `day`
   FROM app_events
   WHERE
@@ -36,7 +36,7 @@ WITH numbered AS (
     AND NOT COALESCE(is_internal, FALSE)
     AND (
       (
-        event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 3
+        event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64) AND minutes >= 3
       )
       OR event = 'shared'
       OR event = 'searched'
@@ -59,7 +59,7 @@ WITH numbered AS (
     people.known_day,
     people.entity,
     CASE WHEN (people.days_0 & spine.mask) <> 0 THEN 1 ELSE 0 END + CASE WHEN (people.days_1 & spine.mask) <> 0 THEN 2 ELSE 0 END + CASE WHEN (people.days_2 & spine.mask) <> 0 THEN 4 ELSE 0 END + CASE WHEN (people.days_3 & spine.mask) <> 0 THEN 8 ELSE 0 END AS score
-  FROM UNNEST([STRUCT(DATE '2026-03-16' AS period, 15 AS mask), STRUCT(DATE '2026-03-23' AS period, 30 AS mask)]) AS spine
+  FROM UNNEST(ARRAY<STRUCT<period DATE, mask INT64>>[(DATE '2026-03-16', 15), (DATE '2026-03-23', 30)]) AS spine
   CROSS JOIN (
     SELECT
       people.entity,
@@ -129,15 +129,14 @@ WITH numbered AS (
   SELECT
     period,
     CASE
-      WHEN MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(2, 0) AS BIGNUMERIC)) >= 1
-      AND MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(4, 0) AS BIGNUMERIC)) >= 2
-      AND MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(8, 0) AS BIGNUMERIC)) >= 4
-      AND MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(16, 0) AS BIGNUMERIC)) >= 8
+      WHEN MOD(CAST(score AS BIGNUMERIC), 2) >= 1
+      AND MOD(CAST(score AS BIGNUMERIC), 4) >= 2
+      AND MOD(CAST(score AS BIGNUMERIC), 8) >= 4
+      AND MOD(CAST(score AS BIGNUMERIC), 16) >= 8
       THEN 1
-      WHEN MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(2, 0) AS BIGNUMERIC)) >= 1
-      AND MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(4, 0) AS BIGNUMERIC)) >= 2
+      WHEN MOD(CAST(score AS BIGNUMERIC), 2) >= 1 AND MOD(CAST(score AS BIGNUMERIC), 4) >= 2
       THEN 2
-      WHEN MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(2, 0) AS BIGNUMERIC)) >= 1
+      WHEN MOD(CAST(score AS BIGNUMERIC), 2) >= 1
       THEN 3
       ELSE 4
     END AS position,
@@ -187,10 +186,7 @@ WITH numbered AS (
   SELECT
     spine.period,
     SUM(known_by_day.known_users) AS known_users
-  FROM UNNEST([
-    STRUCT(DATE '2026-03-16' AS period, 0 AS since, 27 AS until),
-    STRUCT(DATE '2026-03-23' AS period, 7 AS since, 34 AS until)
-  ]) AS spine
+  FROM UNNEST(ARRAY<STRUCT<period DATE, since INT64, until INT64>>[(DATE '2026-03-16', 0, 27), (DATE '2026-03-23', 7, 34)]) AS spine
   JOIN known_by_day
     ON known_by_day.known_day <= spine.until
   GROUP BY
@@ -199,10 +195,7 @@ WITH numbered AS (
   SELECT
     spine.period,
     SUM(CASE WHEN by_score.known_day <= spine.until THEN by_score.users END) AS known_active
-  FROM UNNEST([
-    STRUCT(DATE '2026-03-16' AS period, 0 AS since, 27 AS until),
-    STRUCT(DATE '2026-03-23' AS period, 7 AS since, 34 AS until)
-  ]) AS spine
+  FROM UNNEST(ARRAY<STRUCT<period DATE, since INT64, until INT64>>[(DATE '2026-03-16', 0, 27), (DATE '2026-03-23', 7, 34)]) AS spine
   JOIN by_score
     ON spine.period = by_score.period
   GROUP BY
@@ -218,7 +211,7 @@ WITH numbered AS (
     spine.period,
     5 AS position,
     COALESCE(known_users.known_users, 0) - COALESCE(known_active.known_active, 0) AS users
-  FROM UNNEST([STRUCT(DATE '2026-03-23' AS period)]) AS spine
+  FROM UNNEST(ARRAY<STRUCT<period DATE>>[STRUCT(DATE '2026-03-23')]) AS spine
   LEFT JOIN known_users
     ON spine.period = known_users.period
   LEFT JOIN known_active
@@ -228,15 +221,14 @@ WITH numbered AS (
     period,
     entity,
     CASE
-      WHEN MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(2, 0) AS BIGNUMERIC)) >= 1
-      AND MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(4, 0) AS BIGNUMERIC)) >= 2
-      AND MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(8, 0) AS BIGNUMERIC)) >= 4
-      AND MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(16, 0) AS BIGNUMERIC)) >= 8
+      WHEN MOD(CAST(score AS BIGNUMERIC), 2) >= 1
+      AND MOD(CAST(score AS BIGNUMERIC), 4) >= 2
+      AND MOD(CAST(score AS BIGNUMERIC), 8) >= 4
+      AND MOD(CAST(score AS BIGNUMERIC), 16) >= 8
       THEN 1
-      WHEN MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(2, 0) AS BIGNUMERIC)) >= 1
-      AND MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(4, 0) AS BIGNUMERIC)) >= 2
+      WHEN MOD(CAST(score AS BIGNUMERIC), 2) >= 1 AND MOD(CAST(score AS BIGNUMERIC), 4) >= 2
       THEN 2
-      WHEN MOD(CAST(score AS BIGNUMERIC), CAST(NULLIF(2, 0) AS BIGNUMERIC)) >= 1
+      WHEN MOD(CAST(score AS BIGNUMERIC), 2) >= 1
       THEN 3
       ELSE 4
     END AS position
@@ -259,7 +251,7 @@ WITH numbered AS (
         placed.position AS from_position,
         CAST(NULL AS INT64) AS to_position
       FROM placed
-      JOIN UNNEST([STRUCT(DATE '2026-03-16' AS period, DATE '2026-03-23' AS `following`)]) AS spine
+      JOIN UNNEST(ARRAY<STRUCT<period DATE, `following` DATE>>[(DATE '2026-03-16', DATE '2026-03-23')]) AS spine
         ON placed.period = spine.period
       UNION ALL
       SELECT
@@ -295,7 +287,7 @@ FROM (
     tier,
     position,
     users,
-    CASE WHEN position <= 4 THEN CAST(users AS FLOAT64) / NULLIF(people, 0) END AS share
+    CASE WHEN position <= 4 THEN SAFE_DIVIDE(CAST(users AS FLOAT64), people) END AS share
   FROM (
     SELECT
       spine.period,
@@ -303,14 +295,10 @@ FROM (
       spine_2.position,
       COALESCE(every_size.users, 0) AS users,
       SUM(CASE WHEN spine_2.position <= 4 THEN COALESCE(every_size.users, 0) END) OVER (PARTITION BY spine.period) AS people
-    FROM UNNEST([STRUCT(DATE '2026-03-23' AS period)]) AS spine
-    CROSS JOIN UNNEST([
-      STRUCT('power' AS tier, 1 AS position),
-      STRUCT('core' AS tier, 2 AS position),
-      STRUCT('casual' AS tier, 3 AS position),
-      STRUCT('none' AS tier, 4 AS position),
-      STRUCT('inactive' AS tier, 5 AS position)
-    ]) AS spine_2
+    FROM UNNEST(ARRAY<STRUCT<period DATE>>[STRUCT(DATE '2026-03-23')]) AS spine
+    CROSS JOIN UNNEST(
+      ARRAY<STRUCT<tier STRING, position INT64>>[('power', 1), ('core', 2), ('casual', 3), ('none', 4), ('inactive', 5)]
+    ) AS spine_2
     LEFT JOIN every_size
       ON spine.period = every_size.period AND spine_2.position = every_size.position
   ) AS spine
@@ -335,21 +323,13 @@ FROM (
     spine_2.`from`,
     spine_3.`to`,
     COALESCE(moved.users, 0) AS users
-  FROM UNNEST([STRUCT(DATE '2026-03-23' AS period)]) AS spine
-  CROSS JOIN UNNEST([
-    STRUCT('power' AS `from`, 1 AS from_position),
-    STRUCT('core' AS `from`, 2 AS from_position),
-    STRUCT('casual' AS `from`, 3 AS from_position),
-    STRUCT('none' AS `from`, 4 AS from_position),
-    STRUCT('inactive' AS `from`, 5 AS from_position)
-  ]) AS spine_2
-  CROSS JOIN UNNEST([
-    STRUCT('power' AS `to`, 1 AS to_position),
-    STRUCT('core' AS `to`, 2 AS to_position),
-    STRUCT('casual' AS `to`, 3 AS to_position),
-    STRUCT('none' AS `to`, 4 AS to_position),
-    STRUCT('inactive' AS `to`, 5 AS to_position)
-  ]) AS spine_3
+  FROM UNNEST(ARRAY<STRUCT<period DATE>>[STRUCT(DATE '2026-03-23')]) AS spine
+  CROSS JOIN UNNEST(
+    ARRAY<STRUCT<`from` STRING, from_position INT64>>[('power', 1), ('core', 2), ('casual', 3), ('none', 4), ('inactive', 5)]
+  ) AS spine_2
+  CROSS JOIN UNNEST(
+    ARRAY<STRUCT<`to` STRING, to_position INT64>>[('power', 1), ('core', 2), ('casual', 3), ('none', 4), ('inactive', 5)]
+  ) AS spine_3
   LEFT JOIN moved
     ON spine.period = moved.period
     AND spine_2.from_position = moved.from_position

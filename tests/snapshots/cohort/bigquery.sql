@@ -28,7 +28,7 @@ WITH days AS (
     AND NOT COALESCE(is_internal, FALSE)
     AND (
       (
-        event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 3
+        event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64) AND minutes >= 3
       )
       OR event = 'shared'
     )
@@ -47,60 +47,62 @@ WITH days AS (
     spine.opens_1,
     spine.closes_1
   FROM days
-  JOIN UNNEST([
-    STRUCT(-1 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 0 AS closes_1),
-    STRUCT(0 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 1 AS closes_1),
-    STRUCT(1 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 1 AS closes_1),
-    STRUCT(2 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 1 AS closes_1),
-    STRUCT(3 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 1 AS closes_1),
-    STRUCT(4 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 1 AS closes_1),
-    STRUCT(5 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 1 AS closes_1),
-    STRUCT(6 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 1 AS closes_1),
-    STRUCT(7 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 2 AS closes_1),
-    STRUCT(8 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 2 AS closes_1),
-    STRUCT(9 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 2 AS closes_1),
-    STRUCT(10 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 2 AS closes_1),
-    STRUCT(11 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 2 AS closes_1),
-    STRUCT(12 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 2 AS closes_1),
-    STRUCT(13 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 2 AS closes_1),
-    STRUCT(14 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 3 AS closes_1),
-    STRUCT(15 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 3 AS closes_1),
-    STRUCT(16 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 3 AS closes_1),
-    STRUCT(17 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 3 AS closes_1),
-    STRUCT(18 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 3 AS closes_1),
-    STRUCT(19 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 3 AS closes_1),
-    STRUCT(20 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 3 AS closes_1),
-    STRUCT(21 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 4 AS closes_1),
-    STRUCT(22 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 4 AS closes_1),
-    STRUCT(23 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 4 AS closes_1),
-    STRUCT(24 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 4 AS closes_1),
-    STRUCT(25 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 4 AS closes_1),
-    STRUCT(26 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 4 AS closes_1),
-    STRUCT(27 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 4 AS closes_1),
-    STRUCT(28 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 4 AS closes_1),
-    STRUCT(29 AS held_day, 0 AS opens_0, 4 AS closes_0, 0 AS opens_1, 4 AS closes_1),
-    STRUCT(30 AS held_day, 1 AS opens_0, 4 AS closes_0, 1 AS opens_1, 4 AS closes_1),
-    STRUCT(31 AS held_day, 1 AS opens_0, 4 AS closes_0, 1 AS opens_1, 4 AS closes_1),
-    STRUCT(32 AS held_day, 1 AS opens_0, 4 AS closes_0, 1 AS opens_1, 4 AS closes_1),
-    STRUCT(33 AS held_day, 1 AS opens_0, 4 AS closes_0, 1 AS opens_1, 4 AS closes_1),
-    STRUCT(34 AS held_day, 1 AS opens_0, 4 AS closes_0, 1 AS opens_1, 4 AS closes_1),
-    STRUCT(35 AS held_day, 1 AS opens_0, 4 AS closes_0, 1 AS opens_1, 4 AS closes_1),
-    STRUCT(36 AS held_day, 1 AS opens_0, 4 AS closes_0, 1 AS opens_1, 4 AS closes_1),
-    STRUCT(37 AS held_day, 2 AS opens_0, 4 AS closes_0, 2 AS opens_1, 4 AS closes_1),
-    STRUCT(38 AS held_day, 2 AS opens_0, 4 AS closes_0, 2 AS opens_1, 4 AS closes_1),
-    STRUCT(39 AS held_day, 2 AS opens_0, 4 AS closes_0, 2 AS opens_1, 4 AS closes_1),
-    STRUCT(40 AS held_day, 2 AS opens_0, 4 AS closes_0, 2 AS opens_1, 4 AS closes_1),
-    STRUCT(41 AS held_day, 2 AS opens_0, 4 AS closes_0, 2 AS opens_1, 4 AS closes_1),
-    STRUCT(42 AS held_day, 2 AS opens_0, 4 AS closes_0, 2 AS opens_1, 4 AS closes_1),
-    STRUCT(43 AS held_day, 2 AS opens_0, 4 AS closes_0, 2 AS opens_1, 4 AS closes_1),
-    STRUCT(44 AS held_day, 3 AS opens_0, 4 AS closes_0, 3 AS opens_1, 4 AS closes_1),
-    STRUCT(45 AS held_day, 3 AS opens_0, 4 AS closes_0, 3 AS opens_1, 4 AS closes_1),
-    STRUCT(46 AS held_day, 3 AS opens_0, 4 AS closes_0, 3 AS opens_1, 4 AS closes_1),
-    STRUCT(47 AS held_day, 3 AS opens_0, 4 AS closes_0, 3 AS opens_1, 4 AS closes_1),
-    STRUCT(48 AS held_day, 3 AS opens_0, 4 AS closes_0, 3 AS opens_1, 4 AS closes_1),
-    STRUCT(49 AS held_day, 3 AS opens_0, 4 AS closes_0, 3 AS opens_1, 4 AS closes_1),
-    STRUCT(50 AS held_day, 3 AS opens_0, 4 AS closes_0, 3 AS opens_1, 4 AS closes_1)
-  ]) AS spine
+  JOIN UNNEST(
+    ARRAY<STRUCT<held_day INT64, opens_0 INT64, closes_0 INT64, opens_1 INT64, closes_1 INT64>>[
+      (-1, 0, 4, 0, 0),
+      (0, 0, 4, 0, 1),
+      (1, 0, 4, 0, 1),
+      (2, 0, 4, 0, 1),
+      (3, 0, 4, 0, 1),
+      (4, 0, 4, 0, 1),
+      (5, 0, 4, 0, 1),
+      (6, 0, 4, 0, 1),
+      (7, 0, 4, 0, 2),
+      (8, 0, 4, 0, 2),
+      (9, 0, 4, 0, 2),
+      (10, 0, 4, 0, 2),
+      (11, 0, 4, 0, 2),
+      (12, 0, 4, 0, 2),
+      (13, 0, 4, 0, 2),
+      (14, 0, 4, 0, 3),
+      (15, 0, 4, 0, 3),
+      (16, 0, 4, 0, 3),
+      (17, 0, 4, 0, 3),
+      (18, 0, 4, 0, 3),
+      (19, 0, 4, 0, 3),
+      (20, 0, 4, 0, 3),
+      (21, 0, 4, 0, 4),
+      (22, 0, 4, 0, 4),
+      (23, 0, 4, 0, 4),
+      (24, 0, 4, 0, 4),
+      (25, 0, 4, 0, 4),
+      (26, 0, 4, 0, 4),
+      (27, 0, 4, 0, 4),
+      (28, 0, 4, 0, 4),
+      (29, 0, 4, 0, 4),
+      (30, 1, 4, 1, 4),
+      (31, 1, 4, 1, 4),
+      (32, 1, 4, 1, 4),
+      (33, 1, 4, 1, 4),
+      (34, 1, 4, 1, 4),
+      (35, 1, 4, 1, 4),
+      (36, 1, 4, 1, 4),
+      (37, 2, 4, 2, 4),
+      (38, 2, 4, 2, 4),
+      (39, 2, 4, 2, 4),
+      (40, 2, 4, 2, 4),
+      (41, 2, 4, 2, 4),
+      (42, 2, 4, 2, 4),
+      (43, 2, 4, 2, 4),
+      (44, 3, 4, 3, 4),
+      (45, 3, 4, 3, 4),
+      (46, 3, 4, 3, 4),
+      (47, 3, 4, 3, 4),
+      (48, 3, 4, 3, 4),
+      (49, 3, 4, 3, 4),
+      (50, 3, 4, 3, 4)
+    ]
+  ) AS spine
     ON days.`day` = spine.held_day
 ), changes AS (
   SELECT
@@ -188,12 +190,9 @@ WITH days AS (
       spine.period,
       moves.user_plan,
       SUM(moves.change) AS size
-    FROM UNNEST([
-      STRUCT(DATE '2026-03-02' AS period, 0 AS number),
-      STRUCT(DATE '2026-03-09' AS period, 1 AS number),
-      STRUCT(DATE '2026-03-16' AS period, 2 AS number),
-      STRUCT(DATE '2026-03-23' AS period, 3 AS number)
-    ]) AS spine
+    FROM UNNEST(
+      ARRAY<STRUCT<period DATE, number INT64>>[(DATE '2026-03-02', 0), (DATE '2026-03-09', 1), (DATE '2026-03-16', 2), (DATE '2026-03-23', 3)]
+    ) AS spine
     JOIN moves
       ON moves.`at` <= spine.number
     GROUP BY
@@ -225,12 +224,9 @@ LEFT JOIN (
       spine.period,
       moves.user_plan,
       SUM(moves.change) AS size
-    FROM UNNEST([
-      STRUCT(DATE '2026-03-02' AS period, 0 AS number),
-      STRUCT(DATE '2026-03-09' AS period, 1 AS number),
-      STRUCT(DATE '2026-03-16' AS period, 2 AS number),
-      STRUCT(DATE '2026-03-23' AS period, 3 AS number)
-    ]) AS spine
+    FROM UNNEST(
+      ARRAY<STRUCT<period DATE, number INT64>>[(DATE '2026-03-02', 0), (DATE '2026-03-09', 1), (DATE '2026-03-16', 2), (DATE '2026-03-23', 3)]
+    ) AS spine
     JOIN moves
       ON moves.`at` <= spine.number
     GROUP BY

@@ -8,12 +8,7 @@ WITH scores AS (
   FROM (
     SELECT
       user_id AS entity,
-      SUM(
-        COALESCE(
-          CASE WHEN minutes BETWEEN -CAST('1e20' AS FLOAT64) AND CAST('1e20' AS FLOAT64) THEN CAST(minutes AS NUMERIC) END,
-          0
-        )
-      ) AS score
+      SUM(COALESCE(CASE WHEN minutes BETWEEN -1e20 AND 1e20 THEN CAST(minutes AS NUMERIC) END, 0)) AS score
     FROM app_events
     WHERE
       occurred_at >= TIMESTAMP '2026-03-01 23:00:00+00'
@@ -23,7 +18,7 @@ WITH scores AS (
       AND NOT COALESCE(is_internal, FALSE)
       AND (
         (
-          event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 3
+          event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64) AND minutes >= 3
         )
         OR event = 'shared'
       )
@@ -101,9 +96,9 @@ WITH scores AS (
   SELECT
     period,
     people,
-    low_1 + CAST((COALESCE(high_1, low_1) - low_1) * MOD(CAST((people - 1) * 90 AS BIGNUMERIC), CAST(NULLIF(100, 0) AS BIGNUMERIC)) AS FLOAT64) / NULLIF(100, 0) AS threshold_1,
-    low_2 + CAST((COALESCE(high_2, low_2) - low_2) * MOD(CAST((people - 1) * 50 AS BIGNUMERIC), CAST(NULLIF(100, 0) AS BIGNUMERIC)) AS FLOAT64) / NULLIF(100, 0) AS threshold_2,
-    low_3 + CAST((COALESCE(high_3, low_3) - low_3) * MOD(CAST((people - 1) * 25 AS BIGNUMERIC), CAST(NULLIF(100, 0) AS BIGNUMERIC)) AS FLOAT64) / NULLIF(100, 0) AS threshold_3
+    low_1 + CAST((COALESCE(high_1, low_1) - low_1) * MOD(CAST((people - 1) * 90 AS BIGNUMERIC), 100) AS FLOAT64) / 100 AS threshold_1,
+    low_2 + CAST((COALESCE(high_2, low_2) - low_2) * MOD(CAST((people - 1) * 50 AS BIGNUMERIC), 100) AS FLOAT64) / 100 AS threshold_2,
+    low_3 + CAST((COALESCE(high_3, low_3) - low_3) * MOD(CAST((people - 1) * 25 AS BIGNUMERIC), 100) AS FLOAT64) / 100 AS threshold_3
   FROM neighbours
 ), sizes AS (
   SELECT
@@ -163,7 +158,7 @@ WITH scores AS (
   SELECT
     spine.period,
     SUM(known_by_day.known_users) AS known_users
-  FROM UNNEST([STRUCT(DATE '2026-03-23' AS period, 0 AS since, 27 AS until)]) AS spine
+  FROM UNNEST(ARRAY<STRUCT<period DATE, since INT64, until INT64>>[(DATE '2026-03-23', 0, 27)]) AS spine
   JOIN known_by_day
     ON known_by_day.known_day <= spine.until
   GROUP BY
@@ -172,7 +167,7 @@ WITH scores AS (
   SELECT
     spine.period,
     SUM(CASE WHEN by_score.known_day <= spine.until THEN by_score.users END) AS known_active
-  FROM UNNEST([STRUCT(DATE '2026-03-23' AS period, 0 AS since, 27 AS until)]) AS spine
+  FROM UNNEST(ARRAY<STRUCT<period DATE, since INT64, until INT64>>[(DATE '2026-03-23', 0, 27)]) AS spine
   JOIN by_score
     ON spine.period = by_score.period
   GROUP BY
@@ -188,7 +183,7 @@ WITH scores AS (
     spine.period,
     5 AS position,
     COALESCE(known_users.known_users, 0) - COALESCE(known_active.known_active, 0) AS users
-  FROM UNNEST([STRUCT(DATE '2026-03-23' AS period)]) AS spine
+  FROM UNNEST(ARRAY<STRUCT<period DATE>>[STRUCT(DATE '2026-03-23')]) AS spine
   LEFT JOIN known_users
     ON spine.period = known_users.period
   LEFT JOIN known_active
@@ -209,7 +204,7 @@ FROM (
     tier,
     position,
     users,
-    CASE WHEN position <= 4 THEN CAST(users AS FLOAT64) / NULLIF(people, 0) END AS share
+    CASE WHEN position <= 4 THEN SAFE_DIVIDE(CAST(users AS FLOAT64), people) END AS share
   FROM (
     SELECT
       spine.period,
@@ -217,14 +212,10 @@ FROM (
       spine_2.position,
       COALESCE(every_size.users, 0) AS users,
       SUM(CASE WHEN spine_2.position <= 4 THEN COALESCE(every_size.users, 0) END) OVER (PARTITION BY spine.period) AS people
-    FROM UNNEST([STRUCT(DATE '2026-03-23' AS period)]) AS spine
-    CROSS JOIN UNNEST([
-      STRUCT('power' AS tier, 1 AS position),
-      STRUCT('core' AS tier, 2 AS position),
-      STRUCT('casual' AS tier, 3 AS position),
-      STRUCT('none' AS tier, 4 AS position),
-      STRUCT('inactive' AS tier, 5 AS position)
-    ]) AS spine_2
+    FROM UNNEST(ARRAY<STRUCT<period DATE>>[STRUCT(DATE '2026-03-23')]) AS spine
+    CROSS JOIN UNNEST(
+      ARRAY<STRUCT<tier STRING, position INT64>>[('power', 1), ('core', 2), ('casual', 3), ('none', 4), ('inactive', 5)]
+    ) AS spine_2
     LEFT JOIN every_size
       ON spine.period = every_size.period AND spine_2.position = every_size.position
   ) AS spine
@@ -269,12 +260,8 @@ FROM (
       WHEN 3
       THEN COALESCE(COALESCE(thresholds.people, 0) < 3 OR thresholds.threshold_3 = thresholds.threshold_2, FALSE)
     END AS degenerate
-  FROM UNNEST([STRUCT(DATE '2026-03-23' AS period)]) AS spine
-  CROSS JOIN UNNEST([
-    STRUCT('power' AS tier, 1 AS position),
-    STRUCT('core' AS tier, 2 AS position),
-    STRUCT('casual' AS tier, 3 AS position)
-  ]) AS spine_2
+  FROM UNNEST(ARRAY<STRUCT<period DATE>>[STRUCT(DATE '2026-03-23')]) AS spine
+  CROSS JOIN UNNEST(ARRAY<STRUCT<tier STRING, position INT64>>[('power', 1), ('core', 2), ('casual', 3)]) AS spine_2
   LEFT JOIN thresholds
     ON spine.period = thresholds.period
   ORDER BY

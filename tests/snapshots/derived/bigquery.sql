@@ -15,7 +15,7 @@ WITH counted AS (
     COALESCE(country, '(none)') AS country,
     SUM(
       CASE
-        WHEN minutes BETWEEN -CAST('1.7976931348623157e308' AS FLOAT64) AND CAST('1.7976931348623157e308' AS FLOAT64)
+        WHEN minutes BETWEEN -CAST(1.7976931348623157e308 AS FLOAT64) AND CAST(1.7976931348623157e308 AS FLOAT64)
         THEN minutes
       END
     ) AS minutes_watched
@@ -28,7 +28,7 @@ WITH counted AS (
     AND NOT COALESCE(is_internal, FALSE)
     AND event = 'watched'
     AND minutes >= 1
-    AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64)
+    AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64)
   GROUP BY
     1,
     2
@@ -65,7 +65,7 @@ WITH counted AS (
     AND NOT COALESCE(is_internal, FALSE)
     AND (
       (
-        event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 3
+        event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64) AND minutes >= 3
       )
       OR event = 'shared'
     )
@@ -78,12 +78,14 @@ WITH counted AS (
     spine.period,
     people.country,
     COUNT(*) AS users
-  FROM UNNEST([
-    STRUCT(DATE '2026-03-02' AS period, 127 AS mask),
-    STRUCT(DATE '2026-03-09' AS period, 16256 AS mask),
-    STRUCT(DATE '2026-03-16' AS period, 2080768 AS mask),
-    STRUCT(DATE '2026-03-23' AS period, 266338304 AS mask)
-  ]) AS spine
+  FROM UNNEST(
+    ARRAY<STRUCT<period DATE, mask INT64>>[
+      (DATE '2026-03-02', 127),
+      (DATE '2026-03-09', 16256),
+      (DATE '2026-03-16', 2080768),
+      (DATE '2026-03-23', 266338304)
+    ]
+  ) AS spine
   CROSS JOIN people
   WHERE
     (people.days & spine.mask) <> 0
@@ -128,7 +130,7 @@ WITH counted AS (
 SELECT
   period,
   country,
-  CAST(MAX(minutes_watched) AS FLOAT64) / NULLIF(COALESCE(MAX(weekly_actives), 0), 0) AS value
+  SAFE_DIVIDE(CAST(MAX(minutes_watched) AS FLOAT64), COALESCE(MAX(weekly_actives), 0)) AS value
 FROM inputs
 GROUP BY
   1,

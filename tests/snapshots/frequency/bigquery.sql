@@ -25,7 +25,7 @@ WITH people AS (
     AND NOT COALESCE(is_internal, FALSE)
     AND (
       (
-        event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 3
+        event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64) AND minutes >= 3
       )
       OR event = 'shared'
     )
@@ -38,36 +38,38 @@ WITH people AS (
     people.known_day,
     BIT_COUNT(people.days & spine.mask) AS score,
     COUNT(*) AS users
-  FROM UNNEST([
-    STRUCT(DATE '2026-03-02' AS period, 127 AS mask),
-    STRUCT(DATE '2026-03-03' AS period, 254 AS mask),
-    STRUCT(DATE '2026-03-04' AS period, 508 AS mask),
-    STRUCT(DATE '2026-03-05' AS period, 1016 AS mask),
-    STRUCT(DATE '2026-03-06' AS period, 2032 AS mask),
-    STRUCT(DATE '2026-03-07' AS period, 4064 AS mask),
-    STRUCT(DATE '2026-03-08' AS period, 8128 AS mask),
-    STRUCT(DATE '2026-03-09' AS period, 16256 AS mask),
-    STRUCT(DATE '2026-03-10' AS period, 32512 AS mask),
-    STRUCT(DATE '2026-03-11' AS period, 65024 AS mask),
-    STRUCT(DATE '2026-03-12' AS period, 130048 AS mask),
-    STRUCT(DATE '2026-03-13' AS period, 260096 AS mask),
-    STRUCT(DATE '2026-03-14' AS period, 520192 AS mask),
-    STRUCT(DATE '2026-03-15' AS period, 1040384 AS mask),
-    STRUCT(DATE '2026-03-16' AS period, 2080768 AS mask),
-    STRUCT(DATE '2026-03-17' AS period, 4161536 AS mask),
-    STRUCT(DATE '2026-03-18' AS period, 8323072 AS mask),
-    STRUCT(DATE '2026-03-19' AS period, 16646144 AS mask),
-    STRUCT(DATE '2026-03-20' AS period, 33292288 AS mask),
-    STRUCT(DATE '2026-03-21' AS period, 66584576 AS mask),
-    STRUCT(DATE '2026-03-22' AS period, 133169152 AS mask),
-    STRUCT(DATE '2026-03-23' AS period, 266338304 AS mask),
-    STRUCT(DATE '2026-03-24' AS period, 532676608 AS mask),
-    STRUCT(DATE '2026-03-25' AS period, 1065353216 AS mask),
-    STRUCT(DATE '2026-03-26' AS period, 2130706432 AS mask),
-    STRUCT(DATE '2026-03-27' AS period, 4261412864 AS mask),
-    STRUCT(DATE '2026-03-28' AS period, 8522825728 AS mask),
-    STRUCT(DATE '2026-03-29' AS period, 17045651456 AS mask)
-  ]) AS spine
+  FROM UNNEST(
+    ARRAY<STRUCT<period DATE, mask INT64>>[
+      (DATE '2026-03-02', 127),
+      (DATE '2026-03-03', 254),
+      (DATE '2026-03-04', 508),
+      (DATE '2026-03-05', 1016),
+      (DATE '2026-03-06', 2032),
+      (DATE '2026-03-07', 4064),
+      (DATE '2026-03-08', 8128),
+      (DATE '2026-03-09', 16256),
+      (DATE '2026-03-10', 32512),
+      (DATE '2026-03-11', 65024),
+      (DATE '2026-03-12', 130048),
+      (DATE '2026-03-13', 260096),
+      (DATE '2026-03-14', 520192),
+      (DATE '2026-03-15', 1040384),
+      (DATE '2026-03-16', 2080768),
+      (DATE '2026-03-17', 4161536),
+      (DATE '2026-03-18', 8323072),
+      (DATE '2026-03-19', 16646144),
+      (DATE '2026-03-20', 33292288),
+      (DATE '2026-03-21', 66584576),
+      (DATE '2026-03-22', 133169152),
+      (DATE '2026-03-23', 266338304),
+      (DATE '2026-03-24', 532676608),
+      (DATE '2026-03-25', 1065353216),
+      (DATE '2026-03-26', 2130706432),
+      (DATE '2026-03-27', 4261412864),
+      (DATE '2026-03-28', 8522825728),
+      (DATE '2026-03-29', 17045651456)
+    ]
+  ) AS spine
   CROSS JOIN (
     SELECT
       people.entity,
@@ -175,36 +177,38 @@ WITH people AS (
   SELECT
     spine.period,
     SUM(known_by_day.known_users) AS known_users
-  FROM UNNEST([
-    STRUCT(DATE '2026-03-02' AS period, 0 AS since, 6 AS until),
-    STRUCT(DATE '2026-03-03' AS period, 1 AS since, 7 AS until),
-    STRUCT(DATE '2026-03-04' AS period, 2 AS since, 8 AS until),
-    STRUCT(DATE '2026-03-05' AS period, 3 AS since, 9 AS until),
-    STRUCT(DATE '2026-03-06' AS period, 4 AS since, 10 AS until),
-    STRUCT(DATE '2026-03-07' AS period, 5 AS since, 11 AS until),
-    STRUCT(DATE '2026-03-08' AS period, 6 AS since, 12 AS until),
-    STRUCT(DATE '2026-03-09' AS period, 7 AS since, 13 AS until),
-    STRUCT(DATE '2026-03-10' AS period, 8 AS since, 14 AS until),
-    STRUCT(DATE '2026-03-11' AS period, 9 AS since, 15 AS until),
-    STRUCT(DATE '2026-03-12' AS period, 10 AS since, 16 AS until),
-    STRUCT(DATE '2026-03-13' AS period, 11 AS since, 17 AS until),
-    STRUCT(DATE '2026-03-14' AS period, 12 AS since, 18 AS until),
-    STRUCT(DATE '2026-03-15' AS period, 13 AS since, 19 AS until),
-    STRUCT(DATE '2026-03-16' AS period, 14 AS since, 20 AS until),
-    STRUCT(DATE '2026-03-17' AS period, 15 AS since, 21 AS until),
-    STRUCT(DATE '2026-03-18' AS period, 16 AS since, 22 AS until),
-    STRUCT(DATE '2026-03-19' AS period, 17 AS since, 23 AS until),
-    STRUCT(DATE '2026-03-20' AS period, 18 AS since, 24 AS until),
-    STRUCT(DATE '2026-03-21' AS period, 19 AS since, 25 AS until),
-    STRUCT(DATE '2026-03-22' AS period, 20 AS since, 26 AS until),
-    STRUCT(DATE '2026-03-23' AS period, 21 AS since, 27 AS until),
-    STRUCT(DATE '2026-03-24' AS period, 22 AS since, 28 AS until),
-    STRUCT(DATE '2026-03-25' AS period, 23 AS since, 29 AS until),
-    STRUCT(DATE '2026-03-26' AS period, 24 AS since, 30 AS until),
-    STRUCT(DATE '2026-03-27' AS period, 25 AS since, 31 AS until),
-    STRUCT(DATE '2026-03-28' AS period, 26 AS since, 32 AS until),
-    STRUCT(DATE '2026-03-29' AS period, 27 AS since, 33 AS until)
-  ]) AS spine
+  FROM UNNEST(
+    ARRAY<STRUCT<period DATE, since INT64, until INT64>>[
+      (DATE '2026-03-02', 0, 6),
+      (DATE '2026-03-03', 1, 7),
+      (DATE '2026-03-04', 2, 8),
+      (DATE '2026-03-05', 3, 9),
+      (DATE '2026-03-06', 4, 10),
+      (DATE '2026-03-07', 5, 11),
+      (DATE '2026-03-08', 6, 12),
+      (DATE '2026-03-09', 7, 13),
+      (DATE '2026-03-10', 8, 14),
+      (DATE '2026-03-11', 9, 15),
+      (DATE '2026-03-12', 10, 16),
+      (DATE '2026-03-13', 11, 17),
+      (DATE '2026-03-14', 12, 18),
+      (DATE '2026-03-15', 13, 19),
+      (DATE '2026-03-16', 14, 20),
+      (DATE '2026-03-17', 15, 21),
+      (DATE '2026-03-18', 16, 22),
+      (DATE '2026-03-19', 17, 23),
+      (DATE '2026-03-20', 18, 24),
+      (DATE '2026-03-21', 19, 25),
+      (DATE '2026-03-22', 20, 26),
+      (DATE '2026-03-23', 21, 27),
+      (DATE '2026-03-24', 22, 28),
+      (DATE '2026-03-25', 23, 29),
+      (DATE '2026-03-26', 24, 30),
+      (DATE '2026-03-27', 25, 31),
+      (DATE '2026-03-28', 26, 32),
+      (DATE '2026-03-29', 27, 33)
+    ]
+  ) AS spine
   JOIN known_by_day
     ON known_by_day.known_day <= spine.until
   GROUP BY
@@ -213,36 +217,38 @@ WITH people AS (
   SELECT
     spine.period,
     SUM(CASE WHEN by_tier.known_day <= spine.until THEN by_tier.users END) AS known_active
-  FROM UNNEST([
-    STRUCT(DATE '2026-03-02' AS period, 0 AS since, 6 AS until),
-    STRUCT(DATE '2026-03-03' AS period, 1 AS since, 7 AS until),
-    STRUCT(DATE '2026-03-04' AS period, 2 AS since, 8 AS until),
-    STRUCT(DATE '2026-03-05' AS period, 3 AS since, 9 AS until),
-    STRUCT(DATE '2026-03-06' AS period, 4 AS since, 10 AS until),
-    STRUCT(DATE '2026-03-07' AS period, 5 AS since, 11 AS until),
-    STRUCT(DATE '2026-03-08' AS period, 6 AS since, 12 AS until),
-    STRUCT(DATE '2026-03-09' AS period, 7 AS since, 13 AS until),
-    STRUCT(DATE '2026-03-10' AS period, 8 AS since, 14 AS until),
-    STRUCT(DATE '2026-03-11' AS period, 9 AS since, 15 AS until),
-    STRUCT(DATE '2026-03-12' AS period, 10 AS since, 16 AS until),
-    STRUCT(DATE '2026-03-13' AS period, 11 AS since, 17 AS until),
-    STRUCT(DATE '2026-03-14' AS period, 12 AS since, 18 AS until),
-    STRUCT(DATE '2026-03-15' AS period, 13 AS since, 19 AS until),
-    STRUCT(DATE '2026-03-16' AS period, 14 AS since, 20 AS until),
-    STRUCT(DATE '2026-03-17' AS period, 15 AS since, 21 AS until),
-    STRUCT(DATE '2026-03-18' AS period, 16 AS since, 22 AS until),
-    STRUCT(DATE '2026-03-19' AS period, 17 AS since, 23 AS until),
-    STRUCT(DATE '2026-03-20' AS period, 18 AS since, 24 AS until),
-    STRUCT(DATE '2026-03-21' AS period, 19 AS since, 25 AS until),
-    STRUCT(DATE '2026-03-22' AS period, 20 AS since, 26 AS until),
-    STRUCT(DATE '2026-03-23' AS period, 21 AS since, 27 AS until),
-    STRUCT(DATE '2026-03-24' AS period, 22 AS since, 28 AS until),
-    STRUCT(DATE '2026-03-25' AS period, 23 AS since, 29 AS until),
-    STRUCT(DATE '2026-03-26' AS period, 24 AS since, 30 AS until),
-    STRUCT(DATE '2026-03-27' AS period, 25 AS since, 31 AS until),
-    STRUCT(DATE '2026-03-28' AS period, 26 AS since, 32 AS until),
-    STRUCT(DATE '2026-03-29' AS period, 27 AS since, 33 AS until)
-  ]) AS spine
+  FROM UNNEST(
+    ARRAY<STRUCT<period DATE, since INT64, until INT64>>[
+      (DATE '2026-03-02', 0, 6),
+      (DATE '2026-03-03', 1, 7),
+      (DATE '2026-03-04', 2, 8),
+      (DATE '2026-03-05', 3, 9),
+      (DATE '2026-03-06', 4, 10),
+      (DATE '2026-03-07', 5, 11),
+      (DATE '2026-03-08', 6, 12),
+      (DATE '2026-03-09', 7, 13),
+      (DATE '2026-03-10', 8, 14),
+      (DATE '2026-03-11', 9, 15),
+      (DATE '2026-03-12', 10, 16),
+      (DATE '2026-03-13', 11, 17),
+      (DATE '2026-03-14', 12, 18),
+      (DATE '2026-03-15', 13, 19),
+      (DATE '2026-03-16', 14, 20),
+      (DATE '2026-03-17', 15, 21),
+      (DATE '2026-03-18', 16, 22),
+      (DATE '2026-03-19', 17, 23),
+      (DATE '2026-03-20', 18, 24),
+      (DATE '2026-03-21', 19, 25),
+      (DATE '2026-03-22', 20, 26),
+      (DATE '2026-03-23', 21, 27),
+      (DATE '2026-03-24', 22, 28),
+      (DATE '2026-03-25', 23, 29),
+      (DATE '2026-03-26', 24, 30),
+      (DATE '2026-03-27', 25, 31),
+      (DATE '2026-03-28', 26, 32),
+      (DATE '2026-03-29', 27, 33)
+    ]
+  ) AS spine
   JOIN by_tier
     ON spine.period = by_tier.period
   GROUP BY
@@ -273,7 +279,7 @@ SELECT
   tier,
   position,
   users,
-  CASE WHEN position <= 4 THEN CAST(users AS FLOAT64) / NULLIF(people, 0) END AS share
+  CASE WHEN position <= 4 THEN SAFE_DIVIDE(CAST(users AS FLOAT64), people) END AS share
 FROM (
   SELECT
     spine.period,
@@ -286,13 +292,9 @@ FROM (
       period
     FROM UNNEST(GENERATE_DATE_ARRAY(DATE '2026-03-02', DATE '2026-03-29', INTERVAL 1 DAY)) AS period
   ) AS spine
-  CROSS JOIN UNNEST([
-    STRUCT('power' AS tier, 1 AS position),
-    STRUCT('core' AS tier, 2 AS position),
-    STRUCT('casual' AS tier, 3 AS position),
-    STRUCT('none' AS tier, 4 AS position),
-    STRUCT('inactive' AS tier, 5 AS position)
-  ]) AS spine_2
+  CROSS JOIN UNNEST(
+    ARRAY<STRUCT<tier STRING, position INT64>>[('power', 1), ('core', 2), ('casual', 3), ('none', 4), ('inactive', 5)]
+  ) AS spine_2
   LEFT JOIN every_size
     ON spine.period = every_size.period AND spine_2.position = every_size.position
 ) AS spine

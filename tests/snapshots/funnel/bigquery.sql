@@ -8,7 +8,7 @@ WITH steps AS (
       THEN 1
       WHEN event = 'searched'
       THEN 2
-      WHEN event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 10
+      WHEN event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64) AND minutes >= 10
       THEN 3
     END AS step,
     COALESCE(MIN(country), '(none)') AS by_country
@@ -26,7 +26,7 @@ WITH steps AS (
       )
       OR event = 'searched'
       OR (
-        event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 10
+        event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64) AND minutes >= 10
       )
     )
   GROUP BY
@@ -206,9 +206,9 @@ FROM (
     0 AS excluded,
     0 AS pending,
     mature_1 AS mature_entered,
-    CAST(reached_1 AS FLOAT64) / NULLIF(reached_1, 0) AS rate,
-    CAST(reached_1 AS FLOAT64) / NULLIF(reached_1, 0) AS step_rate,
-    CAST(mature_1 AS FLOAT64) / NULLIF(mature_1, 0) AS mature_rate,
+    SAFE_DIVIDE(CAST(reached_1 AS FLOAT64), reached_1) AS rate,
+    SAFE_DIVIDE(CAST(reached_1 AS FLOAT64), reached_1) AS step_rate,
+    SAFE_DIVIDE(CAST(mature_1 AS FLOAT64), mature_1) AS mature_rate,
     CAST(NULL AS FLOAT64) AS seconds_from_entry_average,
     CAST(NULL AS FLOAT64) AS seconds_from_entry_median
   FROM totals
@@ -223,9 +223,9 @@ FROM (
     0 AS excluded,
     reached_1 - reached_2 - (mature_1 - mature_2) AS pending,
     mature_1 AS mature_entered,
-    CAST(reached_2 AS FLOAT64) / NULLIF(reached_1, 0) AS rate,
-    CAST(reached_2 AS FLOAT64) / NULLIF(reached_1, 0) AS step_rate,
-    CAST(mature_2 AS FLOAT64) / NULLIF(mature_1, 0) AS mature_rate,
+    SAFE_DIVIDE(CAST(reached_2 AS FLOAT64), reached_1) AS rate,
+    SAFE_DIVIDE(CAST(reached_2 AS FLOAT64), reached_1) AS step_rate,
+    SAFE_DIVIDE(CAST(mature_2 AS FLOAT64), mature_1) AS mature_rate,
     seconds_from_entry_average_2 AS seconds_from_entry_average,
     seconds_from_entry_median_2 AS seconds_from_entry_median
   FROM totals
@@ -240,9 +240,9 @@ FROM (
     0 AS excluded,
     reached_2 - reached_3 - (mature_2 - mature_3) AS pending,
     mature_2 AS mature_entered,
-    CAST(reached_3 AS FLOAT64) / NULLIF(reached_1, 0) AS rate,
-    CAST(reached_3 AS FLOAT64) / NULLIF(reached_2, 0) AS step_rate,
-    CAST(mature_3 AS FLOAT64) / NULLIF(mature_1, 0) AS mature_rate,
+    SAFE_DIVIDE(CAST(reached_3 AS FLOAT64), reached_1) AS rate,
+    SAFE_DIVIDE(CAST(reached_3 AS FLOAT64), reached_2) AS step_rate,
+    SAFE_DIVIDE(CAST(mature_3 AS FLOAT64), mature_1) AS mature_rate,
     seconds_from_entry_average_3 AS seconds_from_entry_average,
     seconds_from_entry_median_3 AS seconds_from_entry_median
   FROM totals

@@ -63,7 +63,7 @@ WITH entered_searched AS (
     AND user_id <> ''
     AND (
       (
-        event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 3
+        event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64) AND minutes >= 3
       )
       OR event = 'shared'
     )
@@ -246,9 +246,9 @@ FROM (
       0 AS excluded,
       0 AS pending,
       mature_1 AS mature_entered,
-      CAST(reached_1 AS FLOAT64) / NULLIF(reached_1, 0) AS rate,
-      CAST(reached_1 AS FLOAT64) / NULLIF(reached_1, 0) AS step_rate,
-      CAST(mature_1 AS FLOAT64) / NULLIF(mature_1, 0) AS mature_rate,
+      SAFE_DIVIDE(CAST(reached_1 AS FLOAT64), reached_1) AS rate,
+      SAFE_DIVIDE(CAST(reached_1 AS FLOAT64), reached_1) AS step_rate,
+      SAFE_DIVIDE(CAST(mature_1 AS FLOAT64), mature_1) AS mature_rate,
       CAST(NULL AS FLOAT64) AS seconds_from_entry_average,
       CAST(NULL AS FLOAT64) AS seconds_from_entry_median
     FROM totals
@@ -262,9 +262,9 @@ FROM (
       of_excluded_2 AS excluded,
       reached_1 - reached_2 - of_dropped_2 - of_excluded_2 AS pending,
       mature_1 AS mature_entered,
-      CAST(reached_2 AS FLOAT64) / NULLIF(reached_1, 0) AS rate,
-      CAST(reached_2 AS FLOAT64) / NULLIF(reached_1, 0) AS step_rate,
-      CAST(mature_2 AS FLOAT64) / NULLIF(mature_1, 0) AS mature_rate,
+      SAFE_DIVIDE(CAST(reached_2 AS FLOAT64), reached_1) AS rate,
+      SAFE_DIVIDE(CAST(reached_2 AS FLOAT64), reached_1) AS step_rate,
+      SAFE_DIVIDE(CAST(mature_2 AS FLOAT64), mature_1) AS mature_rate,
       seconds_from_entry_average_2 AS seconds_from_entry_average,
       seconds_from_entry_median_2 AS seconds_from_entry_median
     FROM totals
@@ -278,9 +278,9 @@ FROM (
       of_excluded_3 AS excluded,
       reached_1 - reached_3 - of_dropped_3 - of_excluded_3 AS pending,
       mature_1 AS mature_entered,
-      CAST(reached_3 AS FLOAT64) / NULLIF(reached_1, 0) AS rate,
-      CAST(reached_3 AS FLOAT64) / NULLIF(reached_1, 0) AS step_rate,
-      CAST(mature_3 AS FLOAT64) / NULLIF(mature_1, 0) AS mature_rate,
+      SAFE_DIVIDE(CAST(reached_3 AS FLOAT64), reached_1) AS rate,
+      SAFE_DIVIDE(CAST(reached_3 AS FLOAT64), reached_1) AS step_rate,
+      SAFE_DIVIDE(CAST(mature_3 AS FLOAT64), mature_1) AS mature_rate,
       seconds_from_entry_average_3 AS seconds_from_entry_average,
       seconds_from_entry_median_3 AS seconds_from_entry_median
     FROM totals
@@ -315,8 +315,8 @@ FROM (
     COALESCE(by_period.excluded, 0) AS excluded,
     COALESCE(by_period.pending, 0) AS pending,
     COALESCE(by_period.mature_entered, 0) AS mature_entered,
-    CAST(COALESCE(by_period.converted, 0) AS FLOAT64) / NULLIF(COALESCE(by_period.entered, 0), 0) AS rate,
-    CAST(COALESCE(by_period.mature_1, 0) AS FLOAT64) / NULLIF(COALESCE(by_period.mature_entered, 0), 0) AS mature_rate
+    SAFE_DIVIDE(CAST(COALESCE(by_period.converted, 0) AS FLOAT64), COALESCE(by_period.entered, 0)) AS rate,
+    SAFE_DIVIDE(CAST(COALESCE(by_period.mature_1, 0) AS FLOAT64), COALESCE(by_period.mature_entered, 0)) AS mature_rate
   FROM (
     SELECT
       period

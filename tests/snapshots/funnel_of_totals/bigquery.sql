@@ -6,7 +6,7 @@ WITH instants AS (
     COUNTIF(event = 'opened_app' AND occurred_at < TIMESTAMP '2026-03-29 22:00:00+00') AS entries,
     MIN(
       CASE
-        WHEN event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64)
+        WHEN event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64)
         THEN occurred_at
       END
     ) AS own_2,
@@ -17,7 +17,7 @@ WITH instants AS (
     COALESCE(
       MIN(
         CASE
-          WHEN event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64)
+          WHEN event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64)
           THEN country
         END
       ),
@@ -36,7 +36,7 @@ WITH instants AS (
         event = 'opened_app' AND occurred_at < TIMESTAMP '2026-03-29 22:00:00+00'
       )
       OR (
-        event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64)
+        event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64)
       )
     )
   GROUP BY
@@ -115,7 +115,7 @@ WITH instants AS (
           event = 'opened_app' AND occurred_at < TIMESTAMP '2026-03-29 22:00:00+00'
         )
         OR (
-          event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64)
+          event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64)
         )
       )
       AND event = 'opened_app'
@@ -169,9 +169,9 @@ FROM (
     0 AS excluded,
     0 AS pending,
     mature_1 AS mature_entered,
-    CAST(reached_1 AS FLOAT64) / NULLIF(reached_1, 0) AS rate,
-    CAST(reached_1 AS FLOAT64) / NULLIF(reached_1, 0) AS step_rate,
-    CAST(mature_1 AS FLOAT64) / NULLIF(mature_1, 0) AS mature_rate,
+    SAFE_DIVIDE(CAST(reached_1 AS FLOAT64), reached_1) AS rate,
+    SAFE_DIVIDE(CAST(reached_1 AS FLOAT64), reached_1) AS step_rate,
+    SAFE_DIVIDE(CAST(mature_1 AS FLOAT64), mature_1) AS mature_rate,
     CAST(NULL AS FLOAT64) AS seconds_from_entry_average,
     CAST(NULL AS FLOAT64) AS seconds_from_entry_median
   FROM totals
@@ -186,9 +186,9 @@ FROM (
     0 AS excluded,
     reached_1 - reached_2 - (mature_1 - mature_2) AS pending,
     mature_1 AS mature_entered,
-    CAST(reached_2 AS FLOAT64) / NULLIF(reached_1, 0) AS rate,
-    CAST(reached_2 AS FLOAT64) / NULLIF(reached_1, 0) AS step_rate,
-    CAST(mature_2 AS FLOAT64) / NULLIF(mature_1, 0) AS mature_rate,
+    SAFE_DIVIDE(CAST(reached_2 AS FLOAT64), reached_1) AS rate,
+    SAFE_DIVIDE(CAST(reached_2 AS FLOAT64), reached_1) AS step_rate,
+    SAFE_DIVIDE(CAST(mature_2 AS FLOAT64), mature_1) AS mature_rate,
     seconds_from_entry_average_2 AS seconds_from_entry_average,
     seconds_from_entry_median_2 AS seconds_from_entry_median
   FROM totals

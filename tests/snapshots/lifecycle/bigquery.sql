@@ -27,7 +27,7 @@ WITH people AS (
     AND NOT COALESCE(is_internal, FALSE)
     AND (
       (
-        event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 3
+        event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64) AND minutes >= 3
       )
       OR event = 'shared'
     )
@@ -51,14 +51,9 @@ WITH people AS (
     COALESCE(SUM(alike.people), 0) AS count_of_active,
     COALESCE(SUM(CASE WHEN NOT ((alike.mask & spine.of_earlier) <> 0) THEN alike.people END), 0) AS count_of_new,
     COALESCE(SUM(CASE WHEN (alike.mask & spine.of_before) <> 0 THEN alike.people END), 0) AS count_of_returning
-  FROM UNNEST([
-    STRUCT(0 AS place, 1 AS own_bit, 0 AS of_before, 0 AS of_earlier),
-    STRUCT(1 AS place, 2 AS own_bit, 1 AS of_before, 1 AS of_earlier),
-    STRUCT(2 AS place, 4 AS own_bit, 2 AS of_before, 3 AS of_earlier),
-    STRUCT(3 AS place, 8 AS own_bit, 4 AS of_before, 7 AS of_earlier),
-    STRUCT(4 AS place, 16 AS own_bit, 8 AS of_before, 15 AS of_earlier),
-    STRUCT(5 AS place, 32 AS own_bit, 16 AS of_before, 31 AS of_earlier)
-  ]) AS spine
+  FROM UNNEST(
+    ARRAY<STRUCT<place INT64, own_bit INT64, of_before INT64, of_earlier INT64>>[(0, 1, 0, 0), (1, 2, 1, 1), (2, 4, 2, 3), (3, 8, 4, 7), (4, 16, 8, 15), (5, 32, 16, 31)]
+  ) AS spine
   CROSS JOIN alike
   WHERE
     (alike.mask & spine.own_bit) <> 0
@@ -81,7 +76,7 @@ SELECT
   active_then - count_of_returning AS dormant,
   sum_of_new - (count_of_active - count_of_new) AS dormant_stock,
   count_of_active AS active,
-  CAST(count_of_active - count_of_returning AS FLOAT64) / NULLIF(active_then - count_of_returning, 0) AS quick_ratio,
+  SAFE_DIVIDE(CAST(count_of_active - count_of_returning AS FLOAT64), active_then - count_of_returning) AS quick_ratio,
   count_of_active - active_then AS net_change
 FROM (
   SELECT
@@ -93,14 +88,16 @@ FROM (
     COALESCE(counted.count_of_returning, 0) AS count_of_returning,
     LEAD(COALESCE(counted.count_of_active, 0)) OVER (PARTITION BY segments.country ORDER BY spine.place DESC) AS active_then,
     SUM(COALESCE(counted.count_of_new, 0)) OVER (PARTITION BY segments.country ORDER BY spine.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS sum_of_new
-  FROM UNNEST([
-    STRUCT(DATE '2026-02-22' AS period, 0 AS place),
-    STRUCT(DATE '2026-02-23' AS period, 1 AS place),
-    STRUCT(DATE '2026-03-02' AS period, 2 AS place),
-    STRUCT(DATE '2026-03-09' AS period, 3 AS place),
-    STRUCT(DATE '2026-03-16' AS period, 4 AS place),
-    STRUCT(DATE '2026-03-23' AS period, 5 AS place)
-  ]) AS spine
+  FROM UNNEST(
+    ARRAY<STRUCT<period DATE, place INT64>>[
+      (DATE '2026-02-22', 0),
+      (DATE '2026-02-23', 1),
+      (DATE '2026-03-02', 2),
+      (DATE '2026-03-09', 3),
+      (DATE '2026-03-16', 4),
+      (DATE '2026-03-23', 5)
+    ]
+  ) AS spine
   CROSS JOIN segments
   LEFT JOIN counted
     ON spine.place = counted.place AND segments.country = counted.country

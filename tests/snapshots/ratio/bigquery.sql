@@ -13,7 +13,7 @@ WITH people AS (
     COUNTIF(event = 'shared') AS events_videos_shared,
     COUNTIF(
       (
-        event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 3
+        event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64) AND minutes >= 3
       )
       OR event = 'shared'
     ) AS events_videos_watched
@@ -27,7 +27,7 @@ WITH people AS (
     AND (
       event = 'shared'
       OR (
-        event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 3
+        event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64) AND minutes >= 3
       )
     )
   GROUP BY
@@ -57,7 +57,7 @@ SELECT
 FROM (
   SELECT
     spine.period,
-    CAST(COALESCE(counted.videos_shared_users, 0) AS FLOAT64) / NULLIF(COALESCE(counted.videos_watched_users, 0), 0) AS value
+    SAFE_DIVIDE(CAST(COALESCE(counted.videos_shared_users, 0) AS FLOAT64), COALESCE(counted.videos_watched_users, 0)) AS value
   FROM (
     SELECT
       period
@@ -73,5 +73,5 @@ UNION ALL
 SELECT
   1 AS part,
   CAST(NULL AS DATE) AS period,
-  CAST(COUNTIF(entity <> '' AND events_videos_shared > 0) AS FLOAT64) / NULLIF(COUNTIF(entity <> '' AND events_videos_watched > 0), 0) AS value
+  SAFE_DIVIDE(COUNTIF(entity <> '' AND events_videos_shared > 0), COUNTIF(entity <> '' AND events_videos_watched > 0)) AS value
 FROM people_overall

@@ -4,7 +4,7 @@ WITH started AS (
     entity,
     started,
     country,
-    CAST(FLOOR(CAST(DATE_DIFF(DATE(TIMESTAMP_ADD(started, INTERVAL 1 HOUR), 'UTC'), DATE '2026-03-02', DAY) AS FLOAT64) / 7) AS INT64) AS bucket
+    CAST(FLOOR(DATE_DIFF(DATE(TIMESTAMP_ADD(started, INTERVAL 1 HOUR), 'UTC'), DATE '2026-03-02', DAY) / 7) AS INT64) AS bucket
   FROM (
     SELECT
       entity,
@@ -57,7 +57,7 @@ WITH started AS (
       user_id AS entity,
       occurred_at AS `at`,
       CAST(FLOOR(
-        CAST(DATE_DIFF(
+        DATE_DIFF(
           DATE(
             CASE
               WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00+00'
@@ -68,7 +68,7 @@ WITH started AS (
           ),
           DATE '2026-03-02',
           DAY
-        ) AS FLOAT64) / 7
+        ) / 7
       ) AS INT64) AS return_bucket
     FROM app_events
     WHERE
@@ -79,7 +79,7 @@ WITH started AS (
       AND NOT COALESCE(is_internal, FALSE)
       AND (
         (
-          event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 3
+          event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64) AND minutes >= 3
         )
         OR event = 'shared'
       )
@@ -98,21 +98,23 @@ WITH started AS (
     people.country,
     spine.period AS period_index,
     COUNT(*) AS users
-  FROM UNNEST([
-    STRUCT(0 AS period, 1 AS mask),
-    STRUCT(1 AS period, 2 AS mask),
-    STRUCT(2 AS period, 4 AS mask),
-    STRUCT(3 AS period, 8 AS mask),
-    STRUCT(4 AS period, 16 AS mask),
-    STRUCT(5 AS period, 32 AS mask),
-    STRUCT(6 AS period, 64 AS mask),
-    STRUCT(7 AS period, 128 AS mask),
-    STRUCT(8 AS period, 256 AS mask),
-    STRUCT(9 AS period, 512 AS mask),
-    STRUCT(10 AS period, 1024 AS mask),
-    STRUCT(11 AS period, 2048 AS mask),
-    STRUCT(12 AS period, 4096 AS mask)
-  ]) AS spine
+  FROM UNNEST(
+    ARRAY<STRUCT<period INT64, mask INT64>>[
+      (0, 1),
+      (1, 2),
+      (2, 4),
+      (3, 8),
+      (4, 16),
+      (5, 32),
+      (6, 64),
+      (7, 128),
+      (8, 256),
+      (9, 512),
+      (10, 1024),
+      (11, 2048),
+      (12, 4096)
+    ]
+  ) AS spine
   CROSS JOIN people
   WHERE
     (people.days & spine.mask) <> 0
@@ -128,25 +130,26 @@ WITH started AS (
     COALESCE(sizes.size, 0) AS size,
     COALESCE(returned_users.users, 0) AS users,
     CASE WHEN spine_2.period_index <= spine.last_over THEN 1 ELSE 0 END AS is_over
-  FROM UNNEST([
-    STRUCT(DATE '2026-03-02' AS `start`, 0 AS bucket, 3 AS last_over),
-    STRUCT(DATE '2026-03-09' AS `start`, 1 AS bucket, 2 AS last_over)
-  ]) AS spine
-  CROSS JOIN UNNEST([
-    STRUCT(0 AS period_index),
-    STRUCT(1 AS period_index),
-    STRUCT(2 AS period_index),
-    STRUCT(3 AS period_index),
-    STRUCT(4 AS period_index),
-    STRUCT(5 AS period_index),
-    STRUCT(6 AS period_index),
-    STRUCT(7 AS period_index),
-    STRUCT(8 AS period_index),
-    STRUCT(9 AS period_index),
-    STRUCT(10 AS period_index),
-    STRUCT(11 AS period_index),
-    STRUCT(12 AS period_index)
-  ]) AS spine_2
+  FROM UNNEST(
+    ARRAY<STRUCT<`start` DATE, bucket INT64, last_over INT64>>[(DATE '2026-03-02', 0, 3), (DATE '2026-03-09', 1, 2)]
+  ) AS spine
+  CROSS JOIN UNNEST(
+    ARRAY<STRUCT<period_index INT64>>[
+      STRUCT(0),
+      STRUCT(1),
+      STRUCT(2),
+      STRUCT(3),
+      STRUCT(4),
+      STRUCT(5),
+      STRUCT(6),
+      STRUCT(7),
+      STRUCT(8),
+      STRUCT(9),
+      STRUCT(10),
+      STRUCT(11),
+      STRUCT(12)
+    ]
+  ) AS spine_2
   CROSS JOIN segments
   LEFT JOIN sizes
     ON spine.bucket = sizes.bucket AND segments.country = sizes.country
@@ -184,9 +187,9 @@ FROM (
     country,
     size,
     CASE WHEN is_over = 1 THEN users END AS users,
-    CASE WHEN is_over = 1 THEN CAST(users AS FLOAT64) / NULLIF(size, 0) END AS rate,
+    CASE WHEN is_over = 1 THEN SAFE_DIVIDE(CAST(users AS FLOAT64), size) END AS rate,
     is_over = 1 AS complete,
-    CASE WHEN is_over = 1 THEN CAST(users AS FLOAT64) / NULLIF(size, 0) END AS value
+    CASE WHEN is_over = 1 THEN SAFE_DIVIDE(CAST(users AS FLOAT64), size) END AS value
   FROM cells
   ORDER BY
     `start` NULLS LAST,
@@ -212,9 +215,9 @@ FROM (
     country,
     COALESCE(size, 0) AS size,
     users,
-    CAST(users AS FLOAT64) / NULLIF(size, 0) AS rate,
+    SAFE_DIVIDE(CAST(users AS FLOAT64), size) AS rate,
     cohorts,
-    CAST(users AS FLOAT64) / NULLIF(size, 0) AS value
+    SAFE_DIVIDE(CAST(users AS FLOAT64), size) AS value
   FROM pooled
   ORDER BY
     country NULLS LAST,

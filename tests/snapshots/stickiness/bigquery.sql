@@ -23,7 +23,7 @@ WITH active_days AS (
     AND NOT COALESCE(is_internal, FALSE)
     AND (
       (
-        event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 3
+        event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64) AND minutes >= 3
       )
       OR event = 'shared'
     )
@@ -42,15 +42,17 @@ WITH active_days AS (
   SELECT
     spine.period AS `day`,
     COUNT(*) AS in_long
-  FROM UNNEST([
-    STRUCT(DATE '2026-03-23' AS period, 268435455 AS mask),
-    STRUCT(DATE '2026-03-24' AS period, 536870910 AS mask),
-    STRUCT(DATE '2026-03-25' AS period, 1073741820 AS mask),
-    STRUCT(DATE '2026-03-26' AS period, 2147483640 AS mask),
-    STRUCT(DATE '2026-03-27' AS period, 4294967280 AS mask),
-    STRUCT(DATE '2026-03-28' AS period, 8589934560 AS mask),
-    STRUCT(DATE '2026-03-29' AS period, 17179869120 AS mask)
-  ]) AS spine
+  FROM UNNEST(
+    ARRAY<STRUCT<period DATE, mask INT64>>[
+      (DATE '2026-03-23', 268435455),
+      (DATE '2026-03-24', 536870910),
+      (DATE '2026-03-25', 1073741820),
+      (DATE '2026-03-26', 2147483640),
+      (DATE '2026-03-27', 4294967280),
+      (DATE '2026-03-28', 8589934560),
+      (DATE '2026-03-29', 17179869120)
+    ]
+  ) AS spine
   CROSS JOIN people
   WHERE
     (people.days & spine.mask) <> 0
@@ -60,15 +62,17 @@ WITH active_days AS (
   SELECT
     spine.period AS `day`,
     COUNT(*) AS in_short
-  FROM UNNEST([
-    STRUCT(DATE '2026-03-23' AS period, 134217728 AS mask),
-    STRUCT(DATE '2026-03-24' AS period, 268435456 AS mask),
-    STRUCT(DATE '2026-03-25' AS period, 536870912 AS mask),
-    STRUCT(DATE '2026-03-26' AS period, 1073741824 AS mask),
-    STRUCT(DATE '2026-03-27' AS period, 2147483648 AS mask),
-    STRUCT(DATE '2026-03-28' AS period, 4294967296 AS mask),
-    STRUCT(DATE '2026-03-29' AS period, 8589934592 AS mask)
-  ]) AS spine
+  FROM UNNEST(
+    ARRAY<STRUCT<period DATE, mask INT64>>[
+      (DATE '2026-03-23', 134217728),
+      (DATE '2026-03-24', 268435456),
+      (DATE '2026-03-25', 536870912),
+      (DATE '2026-03-26', 1073741824),
+      (DATE '2026-03-27', 2147483648),
+      (DATE '2026-03-28', 4294967296),
+      (DATE '2026-03-29', 8589934592)
+    ]
+  ) AS spine
   CROSS JOIN people
   WHERE
     (people.days & spine.mask) <> 0
@@ -77,7 +81,7 @@ WITH active_days AS (
 ), averaged AS (
   SELECT
     DATE_TRUNC(long_windows.`day`, ISOWEEK) AS period,
-    AVG(CAST(COALESCE(short_windows.in_short, 0) AS FLOAT64) / NULLIF(long_windows.in_long, 0)) AS mean_ratio,
+    AVG(SAFE_DIVIDE(CAST(COALESCE(short_windows.in_short, 0) AS FLOAT64), long_windows.in_long)) AS mean_ratio,
     SUM(COALESCE(short_windows.in_short, 0)) AS sum_short
   FROM long_windows
   LEFT JOIN short_windows
@@ -89,7 +93,7 @@ WITH active_days AS (
     spine.period,
     BIT_COUNT(people.days & spine.mask) AS active_days,
     COUNT(*) AS users
-  FROM UNNEST([STRUCT(DATE '2026-03-23' AS period, 17179869120 AS mask)]) AS spine
+  FROM UNNEST(ARRAY<STRUCT<period DATE, mask INT64>>[(DATE '2026-03-23', 17179869120)]) AS spine
   CROSS JOIN people
   WHERE
     (people.days & spine.mask) <> 0
@@ -108,7 +112,7 @@ FROM (
   SELECT
     spine.period,
     averaged.mean_ratio AS value
-  FROM UNNEST([STRUCT(DATE '2026-03-23' AS period, DATE '2026-03-29' AS last_day, 7 AS days)]) AS spine
+  FROM UNNEST(ARRAY<STRUCT<period DATE, last_day DATE, days INT64>>[(DATE '2026-03-23', DATE '2026-03-29', 7)]) AS spine
   LEFT JOIN averaged
     ON spine.period = averaged.period
   ORDER BY
@@ -123,7 +127,7 @@ SELECT
   CAST(NULL AS INT64) AS active_days,
   CAST(NULL AS INT64) AS users,
   CAST(NULL AS FLOAT64) AS share
-FROM UNNEST([STRUCT(DATE '2026-03-23' AS period, DATE '2026-03-29' AS last_day, 7 AS days)]) AS spine
+FROM UNNEST(ARRAY<STRUCT<period DATE, last_day DATE, days INT64>>[(DATE '2026-03-23', DATE '2026-03-29', 7)]) AS spine
 LEFT JOIN (
   SELECT
     period,
@@ -147,44 +151,46 @@ FROM (
     period,
     active_days,
     people AS users,
-    CAST(people AS FLOAT64) / NULLIF(of_window, 0) AS share
+    SAFE_DIVIDE(CAST(people AS FLOAT64), of_window) AS share
   FROM (
     SELECT
       spine.period,
       spine_2.active_days,
       COALESCE(by_active_days.users, 0) AS people,
       SUM(COALESCE(by_active_days.users, 0)) OVER (PARTITION BY spine.period) AS of_window
-    FROM UNNEST([STRUCT(DATE '2026-03-23' AS period, 28 AS window_days)]) AS spine
-    JOIN UNNEST([
-      STRUCT(1 AS active_days),
-      STRUCT(2 AS active_days),
-      STRUCT(3 AS active_days),
-      STRUCT(4 AS active_days),
-      STRUCT(5 AS active_days),
-      STRUCT(6 AS active_days),
-      STRUCT(7 AS active_days),
-      STRUCT(8 AS active_days),
-      STRUCT(9 AS active_days),
-      STRUCT(10 AS active_days),
-      STRUCT(11 AS active_days),
-      STRUCT(12 AS active_days),
-      STRUCT(13 AS active_days),
-      STRUCT(14 AS active_days),
-      STRUCT(15 AS active_days),
-      STRUCT(16 AS active_days),
-      STRUCT(17 AS active_days),
-      STRUCT(18 AS active_days),
-      STRUCT(19 AS active_days),
-      STRUCT(20 AS active_days),
-      STRUCT(21 AS active_days),
-      STRUCT(22 AS active_days),
-      STRUCT(23 AS active_days),
-      STRUCT(24 AS active_days),
-      STRUCT(25 AS active_days),
-      STRUCT(26 AS active_days),
-      STRUCT(27 AS active_days),
-      STRUCT(28 AS active_days)
-    ]) AS spine_2
+    FROM UNNEST(ARRAY<STRUCT<period DATE, window_days INT64>>[(DATE '2026-03-23', 28)]) AS spine
+    JOIN UNNEST(
+      ARRAY<STRUCT<active_days INT64>>[
+        STRUCT(1),
+        STRUCT(2),
+        STRUCT(3),
+        STRUCT(4),
+        STRUCT(5),
+        STRUCT(6),
+        STRUCT(7),
+        STRUCT(8),
+        STRUCT(9),
+        STRUCT(10),
+        STRUCT(11),
+        STRUCT(12),
+        STRUCT(13),
+        STRUCT(14),
+        STRUCT(15),
+        STRUCT(16),
+        STRUCT(17),
+        STRUCT(18),
+        STRUCT(19),
+        STRUCT(20),
+        STRUCT(21),
+        STRUCT(22),
+        STRUCT(23),
+        STRUCT(24),
+        STRUCT(25),
+        STRUCT(26),
+        STRUCT(27),
+        STRUCT(28)
+      ]
+    ) AS spine_2
       ON spine_2.active_days <= spine.window_days
     LEFT JOIN by_active_days
       ON spine.period = by_active_days.period AND spine_2.active_days = by_active_days.active_days

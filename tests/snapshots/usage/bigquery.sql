@@ -14,7 +14,7 @@ WITH people AS (
     COUNT(*) AS events,
     SUM(
       CASE
-        WHEN minutes BETWEEN -CAST('1.7976931348623157e308' AS FLOAT64) AND CAST('1.7976931348623157e308' AS FLOAT64)
+        WHEN minutes BETWEEN -CAST(1.7976931348623157e308 AS FLOAT64) AND CAST(1.7976931348623157e308 AS FLOAT64)
         THEN minutes
       END
     ) AS sum_of_minutes
@@ -27,7 +27,7 @@ WITH people AS (
     AND NOT COALESCE(is_internal, FALSE)
     AND event = 'watched'
     AND minutes >= 1
-    AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64)
+    AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64)
   GROUP BY
     1,
     2,
