@@ -77,6 +77,7 @@ class Project:
         clock: Clock = utc_now,
         limits: Limits | None = None,
         freshness_seconds: float = 10.0,
+        share_scans: bool | None = None,
     ) -> None:
         self.model = model
         self.folder = folder
@@ -85,6 +86,8 @@ class Project:
         self.warehouse_name = warehouse or model.project.usual_warehouse
         self._definitions = definitions
         self._engine = self._engine_of(self.warehouse_name)
+        self.share_scans = share_scans
+        """Whether questions are put together in one statement where they can be; None: where that is cheaper."""
         self._warehouse: Warehouse | None = None
         self._connecting = threading.Lock()
         self._statements: _Recent[Statement] = _Recent(2_048)
@@ -146,7 +149,8 @@ class Project:
     def answers(self, queries: Sequence[MetricQuery]) -> list[Answer | MetricsError]:
         """The answer of each question, or why there is none; equal to what `answer` says of each.
 
-        Questions that count events of the same sources over overlapping ranges are one statement (RULES 35).
+        Questions that count events of the same sources over overlapping ranges are one statement (RULES 35), where
+        that is cheaper (`Dialect.shares_scans`) or asked for (`share_scans`).
         """
         found: dict[int, Answer | MetricsError] = {}
         for places in self.batches(queries):
@@ -155,7 +159,9 @@ class Project:
         return [found[place] for place in range(len(queries))]
 
     def batches(self, queries: Sequence[MetricQuery]) -> list[tuple[int, ...]]:
-        """The places of the questions, those together that one statement can answer. A wrong question is alone."""
+        """The places of the questions, those together that one statement is to answer. A wrong question is alone."""
+        if not (self.dialect.shares_scans if self.share_scans is None else self.share_scans):
+            return [(place,) for place in range(len(queries))]
         now = self.clock()
         places, bound = [], []
         for place, query in enumerate(queries):

@@ -58,6 +58,8 @@ class Dialect:
     """Whether it counts the bits of such an integer (`bits_shared`)."""
     has_asof: ClassVar[bool] = False
     """Whether an ASOF join is there and fast: the backward chain of `Journey`."""
+    shares_scans: ClassVar[bool] = True
+    """Whether several questions cost less in one statement than in one each: so where a scan is what costs."""
     has_filter: ClassVar[bool] = True
     """Whether aggregates take FILTER (WHERE ...)."""
     aggregates_by_window: ClassVar[frozenset[str]] = frozenset()

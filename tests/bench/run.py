@@ -170,6 +170,7 @@ def bench_boards(machine: Machine, wanted: Sequence[str]) -> None:
 def both_ways(project: Project, board: Board, by_hand: list[tuple[object, ...]]) -> tuple[str, list[str]]:
     """The shared statement and the separate ones, when all of them give the rows by hand."""
     asked = [ask(metric, **SEASON, measures=measure) for metric, measure in board.charts]
+    project.share_scans = True
     together = [one for one in project.answers(asked) if isinstance(one, Answer)]
     apart = [project.answer(one) for one in asked]
     assert len(together) == len(asked) and len({one.info.sql for one in together}) == 1, board.name

@@ -64,6 +64,7 @@ def test_shared_answers_are_separate_answers(data: st.DataObject, engine: str) -
         source=data.draw(st.sampled_from(SOURCES)),
         engine=engine,
     )
+    project.share_scans = True
     first, last = data.draw(ranges(world, grain))
     filtered = data.draw(st.one_of(st.none(), st.none(), conditions()))
     by = data.draw(st.sampled_from([(), (), ("country",), ("flag", "level")]))
@@ -106,7 +107,9 @@ rate: {type: ratio, numerator: shared, denominator: watched}
 
 
 def project_of(engine: str = "duckdb", source: str = "") -> KnownThrough:
-    return project_over(World(EVENTS, "UTC", 0, datetime(2026, 1, 8)), BOARD, source=source, engine=engine)
+    project = project_over(World(EVENTS, "UTC", 0, datetime(2026, 1, 8)), BOARD, source=source, engine=engine)
+    project.share_scans = True
+    return project
 
 
 def question(metric: str, days: tuple[int, int] = (5, 7), **words: object) -> MetricQuery:
@@ -150,6 +153,18 @@ def test_a_board_of_counts_is_one_statement(engine: str) -> None:
 def test_what_is_put_together(board: list[MetricQuery], batches: list[tuple[int, ...]]) -> None:
     project = project_of()
     assert project.batches(board) == batches
+    for query, answer in zip(board, project.answers(board), strict=True):
+        assert_same(answer, by_itself(project, query))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_engine_says_whether_it_pays(engine: str) -> None:
+    board = [question("watched"), question("shared")]
+    project = project_of(engine)
+    project.share_scans = None
+    assert project.batches(board) == ([(0, 1)] if project.dialect.shares_scans else [(0,), (1,)])
+    project.share_scans = False
+    assert project.batches(board) == [(0,), (1,)]
     for query, answer in zip(board, project.answers(board), strict=True):
         assert_same(answer, by_itself(project, query))
 

@@ -39,7 +39,7 @@ class _Told(Project):
 @pytest.fixture
 def told() -> Iterator[_Told]:
     base = load_project(streaming_folder(), clock=lambda: NOW)
-    project = _Told(base.model, base.definitions, base.folder, clock=lambda: NOW)
+    project = _Told(base.model, base.definitions, base.folder, clock=lambda: NOW, share_scans=True)
     project.statements = []
     yield project
     project.close()
