@@ -81,7 +81,7 @@ def put(tables: Mapping[str, pa.Table]) -> None:
     for name, table in tables.items():
         _writer().command(f"CREATE OR REPLACE TABLE `{name}` ({columns(table)}) ENGINE = MergeTree ORDER BY tuple()")
         if table.num_rows:
-            _writer().insert_arrow(name, table)
+            _writer().insert_arrow(f"`{name}`", table)
 
 
 def columns(table: pa.Table) -> str:

@@ -181,8 +181,8 @@ def put(tables: Mapping[str, pa.Table]) -> None:
 
 
 def _quoted(name: str) -> str:
-    """A name that is kept: in upper case where it may be written bare."""
-    kept = name.upper() if name.isascii() and name.isidentifier() else name
+    """A name as Snowflake keeps it that is created bare, if it is in lower case; else one that is created in quotes."""
+    kept = name.upper() if name.isascii() and name.isidentifier() and name.islower() else name
     return '"' + kept.replace('"', '""') + '"'
 
 

@@ -32,6 +32,7 @@ from metrics_api.definitions.names import (
 )
 from metrics_api.definitions.refusal import Refusal
 from metrics_api.definitions.warehouses import WarehouseDefinition, resolve_environment
+from metrics_api.definitions.written import PART_PATTERN
 from metrics_api.errors import did_you_mean
 from metrics_api.periods import Duration, Weekday, is_timezone
 
@@ -78,14 +79,15 @@ def _check_column(name: str) -> str:
 
 ColumnName = Annotated[str, AfterValidator(_check_column), Field(json_schema_extra={"minLength": 1})]
 
-TABLE_PATTERN = r"^[^\s.\"'`;()]+(\.[^\s.\"'`;()]+){0,3}$"
+TABLE_PATTERN = rf"^{PART_PATTERN}(\.{PART_PATTERN}){{0,3}}$"
 
 
 def _check_table(name: str) -> str:
     if not re.fullmatch(TABLE_PATTERN, name):
         raise Refusal(
             f"`{name}` is not the name of a table or view",
-            "Write it as the warehouse does, without quotes: `table`, `schema.table` or `database.schema.table`.",
+            "Write it as the warehouse does: `table`, `schema.table` or `database.schema.table`; a part with other "
+            "characters in double quotes.",
         )
     return name
 

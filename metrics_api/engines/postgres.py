@@ -35,12 +35,17 @@ class PostgresDialect(Dialect):
     sqlglot: ClassVar[str] = "postgres"
     bitmap_days: ClassVar[int] = 62
     counts_bits: ClassVar[bool] = True
+    folds_case: ClassVar[bool] = True
     types: ClassVar[dict[Type, str]] = {
         **Dialect.types,
         Type.STRING: "TEXT",
         Type.NUMBER: "DOUBLE PRECISION",
         Type.DECIMAL: "NUMERIC",
     }
+
+    def reserved_word(self, name: str) -> str:
+        # A bare name is folded to lower case, a quoted one is not.
+        return name.lower()
 
     # -- texts: in order of their code points, which no database's collation need be -----------------------------------
 

@@ -41,6 +41,8 @@ class SnowflakeDialect(Dialect):
     has_filter: ClassVar[bool] = False
     types: ClassVar[dict[Type, str]] = {**Dialect.types, Type.TIMESTAMP: "TIMESTAMP_NTZ"}
 
+    folds_case: ClassVar[bool] = True
+
     def reserved_word(self, name: str) -> str:
         # A bare name is folded to upper case, a quoted one is not.
         return name.upper()

@@ -9,6 +9,7 @@ from datetime import datetime
 from metrics_api.definitions.base import ExampleDefinition
 from metrics_api.definitions.examples import EventLine, Unreadable, Word, read_events, read_table, read_value
 from metrics_api.definitions.names import Path, identifier_like
+from metrics_api.definitions.written import parts, unquoted
 from metrics_api.errors import did_you_mean
 from metrics_api.plan.expr import Type, Value
 from metrics_api.semantic.model import Event, EventTable, Property, SemanticModel, Source
@@ -48,7 +49,7 @@ def read_examples(test: ExampleDefinition, model: SemanticModel) -> Examples:
         else:
             reading.add(line)
     columns = columns_of_entities(model)
-    names = {name: name.rpartition(".")[2] for name in columns}
+    names = {name: unquoted(parts(name)[-1]) for name in columns}
     for name, text in test.tables.items():
         if name in columns:
             reading.rows.setdefault(name, []).extend(reading.table(name, text, columns[name]))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from metrics_api.compile.passes.restrict_time import restrict_time
+from metrics_api.errors import WarehouseError
 from metrics_api.periods import DAY, Span
 from metrics_api.plan.expr import Agg, Col, call, instant
 from metrics_api.plan.nodes import Aggregate, Filter, Plan, Project, Scan, Union, keep
@@ -64,22 +65,29 @@ def _rows(source: Source, span: Span | None) -> Plan:
 
 
 def _newest_of(rows: Plan, source: Source, warehouse: Warehouse, dialect: Dialect, as_of: datetime) -> datetime | None:
-    found = _only_value(_newest(rows), warehouse, dialect)
+    found = _only_value(_newest(rows), source, warehouse, dialect)
     if found is None or found <= as_of:
         return found
     if source.loaded_at is not None:
         return as_of
-    return _only_value(_newest(Filter(rows, call("le", Col("at"), instant(as_of)))), warehouse, dialect)
+    return _only_value(_newest(Filter(rows, call("le", Col("at"), instant(as_of)))), source, warehouse, dialect)
 
 
 def _newest(rows: Plan) -> Plan:
     return Aggregate(rows, (), (("reaches", Agg("max", (Col("at"),))),))
 
 
-def _only_value(plan: Plan, warehouse: Warehouse, dialect: Dialect) -> datetime | None:
+def _only_value(plan: Plan, source: Source, warehouse: Warehouse, dialect: Dialect) -> datetime | None:
     table = warehouse.run(render(lower(plan, dialect), dialect, comment="metrics-api freshness")).table
     value = table.column(0)[0].as_py()
     if value is None:
         return None
-    assert isinstance(value, datetime), value
-    return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+    if isinstance(value, date):
+        return datetime.combine(value, time())
+    # The value is not shown: nobody knows what it is.
+    raise WarehouseError(
+        f"source `{source.name}`: `{source.loaded_at or source.time}` holds no times",
+        fix="Name a column of timestamps, or convert it in a view; `metrics-api doctor` tells its type.",
+    )

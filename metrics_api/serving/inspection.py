@@ -55,7 +55,7 @@ class Inspection:
         whole: list[Source] = []
         broken: set[str] = set()
         for entity in self.model.entities.values():
-            missing = missing_of_entity(entity, self.warehouse)
+            missing = missing_of_entity(entity, self.warehouse, self.dialect)
             yield from (Finding(("entities", entity.name), one) for one in missing)
             if missing:
                 broken.add(entity.name)

@@ -16,6 +16,7 @@ from typing import ClassVar, cast
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect as SqlglotDialect
 
+from metrics_api.definitions.written import exact, parts
 from metrics_api.errors import UnsupportedByEngine
 from metrics_api.plan.expr import OPERATIONS, Type, Value
 
@@ -68,6 +69,8 @@ class Dialect:
     """Whether `t.a` in a select list comes out as `a`; otherwise it has to be said."""
     relations_hide_columns: ClassVar[bool] = False
     """Whether a name alone is first what is read FROM, as a whole row, and a column of that name only then."""
+    folds_case: ClassVar[bool] = False
+    """Whether a name in mixed case is another one in quotes than bare."""
     interval_units: ClassVar[tuple[str, ...]] = ("DAY", "HOUR", "MINUTE", "SECOND")
     """The units of an interval that are always as many seconds."""
     types: ClassVar[dict[Type, str]] = {
@@ -83,7 +86,12 @@ class Dialect:
     # -- names and constants ------------------------------------------------------------------------------------------
 
     def identifier(self, name: str) -> exp.Identifier:
-        """A name, quoted only where it must be, so that an engine's own folding of case stays in force."""
+        """A name, quoted only where it must be, so that an engine's own folding of case stays in force.
+
+        One that is written in double quotes is exactly what is in them.
+        """
+        if (found := exact(name)) is not None:
+            return exp.Identifier(this=found, quoted=True)
         if not _PLAIN.fullmatch(name):
             return exp.Identifier(this=name, quoted=True)
         if name.lower() in _RESERVED:
@@ -99,14 +107,11 @@ class Dialect:
 
     def table(self, path: str) -> exp.Table:
         """A table from `database.schema.table`; parts may be written in double quotes."""
-        parts: list[exp.Expression] = [
-            exp.Identifier(this=quoted.replace('""', '"'), quoted=True) if quoted else self.identifier(bare)
-            for quoted, bare in re.findall(r'"((?:[^"]|"")+)"|([^."]+)', path)
-        ]
-        assert parts, path
-        if len(parts) > 3:
-            parts = [*parts[:2], exp.Dot.build(parts[2:])]
-        return exp.Table(**dict(zip(("this", "db", "catalog"), reversed(parts), strict=False)))
+        named: list[exp.Expression] = [self.identifier(part) for part in parts(path)]
+        assert named, path
+        if len(named) > 3:
+            named = [*named[:2], exp.Dot.build(named[2:])]
+        return exp.Table(**dict(zip(("this", "db", "catalog"), reversed(named), strict=False)))
 
     def literal(self, value: Value, type_: Type) -> Sql:
         if value is None:

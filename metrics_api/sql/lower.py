@@ -17,6 +17,7 @@ from typing import assert_never
 import sqlglot
 from sqlglot import exp
 
+from metrics_api.definitions.written import parts, unquoted
 from metrics_api.plan.expr import AGGREGATES, TRUE, Agg, Call, Case, Col, Expr, Lit, Over, chosen_by, columns, operands
 from metrics_api.plan.nodes import (
     ActiveDays,
@@ -164,7 +165,7 @@ class _Lowering:
                 assert_never(plan)
 
     def scan(self, plan: Scan) -> _Select:
-        relation = _Relation(_bare_name(plan.table))
+        relation = _Relation(_last_part(plan.table))
 
         def physical(expr: Expr) -> _Binding:
             if isinstance(expr, Col):
@@ -207,9 +208,10 @@ class _Lowering:
         if right.where or right.joins or not right.is_open or not self.is_plain(right):
             right = self.wrapped(right, output(plan.right))
         for relation in right.relations:
-            taken = {one.name.casefold() for one in left.relations}
-            if relation.name.casefold() in taken:
-                relation.name = next(name for k in count(2) if (name := f"{relation.name}_{k}").casefold() not in taken)
+            taken = {unquoted(one.name).casefold() for one in left.relations}
+            if unquoted(relation.name).casefold() in taken:
+                name = unquoted(relation.name)
+                relation.name = next(free for k in count(2) if (free := f"{name}_{k}").casefold() not in taken)
                 assert right.source is not None
                 alias = right.source.args.get("alias") or exp.TableAlias()
                 alias.set("this", self.dialect.identifier(relation.name))
@@ -251,7 +253,7 @@ class _Lowering:
 
     def column(self, name: str, relation: _Relation) -> Sql:
         """A column, with the name of what has it where that is needed."""
-        is_hidden = self.dialect.relations_hide_columns and name.casefold() == relation.name.casefold()
+        is_hidden = self.dialect.relations_hide_columns and name.casefold() == unquoted(relation.name).casefold()
         return self.dialect.column(name, relation.name if relation.qualified or is_hidden else None)
 
     def wrapped(self, inner: _Select, names: Iterable[str]) -> _Select:
@@ -477,13 +479,13 @@ def _parsed(view: View) -> exp.Expression:
 
 def _names_read(scan: Scan) -> Iterable[str]:
     """What the tables are called that a scan reads."""
-    yield _bare_name(scan.table)
+    yield unquoted(_last_part(scan.table))
     if scan.view is not None:
         yield from (table.name for table in _parsed(scan.view).find_all(exp.Table))
 
 
-def _bare_name(table: str) -> str:
-    return table.rsplit(".", 1)[-1].strip('"')
+def _last_part(table: str) -> str:
+    return parts(table)[-1]
 
 
 def _ordered(key: Sql, *, descending: bool) -> exp.Ordered:

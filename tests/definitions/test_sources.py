@@ -66,7 +66,7 @@ def test_a_source_in_full() -> None:
 
 
 @pytest.mark.parametrize(
-    "table", ["", "a..b", "a.b.c.d.e", "a b", "`a.b`", '"a"."b"', "a;b", "read_csv('x')", "a.", "(SELECT 1)", "a--b;"]
+    "table", ["", "a..b", "a.b.c.d.e", "a b", "`a.b`", '"a"b"', "a;b", "read_csv('x')", "a.", "(SELECT 1)", "a--b;"]
 )
 def test_what_is_no_table(table: str) -> None:
     with pytest.raises(ValidationError, match="not the name of a table"):

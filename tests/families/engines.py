@@ -106,7 +106,8 @@ def _in_duckdb(tables: Mapping[str, pa.Table]) -> Warehouse:
     connection = _duckdb()
     for name, table in tables.items():
         connection.register("incoming", table)
-        connection.execute(f'CREATE OR REPLACE TABLE "{name}" AS SELECT * FROM incoming')
+        quoted = '"' + name.replace('"', '""') + '"'
+        connection.execute(f"CREATE OR REPLACE TABLE {quoted} AS SELECT * FROM incoming")
         connection.unregister("incoming")
     return DuckDBWarehouse(connection, ":memory:")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from metrics_api.definitions.written import unquoted
 from metrics_api.plan.expr import Type
 from metrics_api.semantic.model import Attributes, Property
 from metrics_api.serving.doctor.examined import Examined
@@ -137,10 +138,10 @@ def attribute_columns(name: str, about: Attributes, types: Mapping[str, str]) ->
     path = ("entities", name, "attributes")
     found: list[Finding] = []
     for one in about.properties.values():
-        if (written := types.get(one.column.casefold())) is not None:
+        if (written := types.get(unquoted(one.column).casefold())) is not None:
             own = (*path, "columns", one.name.removeprefix(f"{name}_"))
             found += of_property(own, f"attribute `{one.written}`", one, written)
-    if about.known_since is not None and (written := types.get(about.known_since[0].casefold())) is not None:
+    if about.known_since is not None and (written := types.get(unquoted(about.known_since[0]).casefold())) is not None:
         column, type_ = about.known_since
         if fits(type_, written) is False:
             message = f"since when each is known, `{column}`, is declared `{type_.value}`, and is `{written}`"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
+from metrics_api.definitions.written import unquoted
 from metrics_api.errors import MetricsError, WarehouseError
 from metrics_api.plan.nodes import Plan
 from metrics_api.semantic.model import Attributes, Entity, EventTable, IdentityMap, Source
@@ -144,7 +145,7 @@ class _Asking:
     def of_entity(self, entity: Entity) -> Iterator[Finding]:
         path = ("entities", entity.name)
         try:
-            if missing := missing_of_entity(entity, self.inspection.warehouse):
+            if missing := missing_of_entity(entity, self.inspection.warehouse, self.dialect):
                 yield from (wrong("columns_are_there", path, one.message, one.fix) for one in missing)
                 return
             if entity.identity_map is not None:
@@ -189,12 +190,12 @@ class _Asking:
 
     def alien_ids(self, entity: Entity, table: str, column: str) -> Iterator[str]:
         """Where ids of events and those of a table of people are not of one type."""
-        here = self.types_of(table).get(column.casefold(), "")
+        here = self.types_of(table).get(unquoted(column).casefold(), "")
         for source in self.project.model.sources.values():
             identity = source.identities.get(entity.name)
             for one in source.tables if identity is not None else ():
                 assert identity is not None
-                there = self.types(one).get(identity.column.casefold(), "")
+                there = self.types(one).get(unquoted(identity.column).casefold(), "")
                 kinds = {kind_of(here), kind_of(there)}
                 if len(kinds) == 2 and kinds <= {Kind.TEXT, Kind.WHOLE}:
                     yield f"`{column}` of `{table}` is `{here}`, and `{identity.column}` of `{one.name}` is `{there}`"

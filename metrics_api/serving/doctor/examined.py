@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from metrics_api.definitions.written import unquoted
 from metrics_api.periods import Calendar
 from metrics_api.semantic.model import Event, EventTable, Source
 from metrics_api.serving.doctor.survey import Copies, Survey
@@ -47,7 +48,7 @@ class Examined:
 
     def type_of(self, column: str) -> str | None:
         """The type of a column as the warehouse calls it; None where there is no such column."""
-        return self.types.get(column.casefold())
+        return self.types.get(unquoted(column).casefold())
 
     def property_path(self, name: str) -> tuple[str, ...]:
         """Where a property is defined: of the source, or of one of its tables."""
