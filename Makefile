@@ -36,7 +36,7 @@ test: $(VENV)/.installed-dev  ## Run all tests
 
 .PHONY: test-engines
 test-engines: $(ENGINES_VENV)/.installed  ## Run the tests of warehouses on engines that are large to install
-	METRICS_API_ENGINES=bigquery,clickhouse,databricks,snowflake,spark,trino \
+	METRICS_API_ENGINES=bigquery,clickhouse,databricks,redshift,snowflake,spark,trino \
 	    $(ENGINES_VENV)/bin/python -m pytest -n auto --maxprocesses 8 \
 	    tests/engines tests/families tests/serving --ignore=tests/families/oracles $(ARGS)
 

@@ -324,14 +324,14 @@ def _table(cursor: psycopg.Cursor[Any], rows: Sequence[Sequence[Any]]) -> pa.Tab
 
     described = cursor.description or ()
     values = zip(*rows, strict=True) if rows else ((),) * len(described)
-    arrays = [_array(column.type_code, one) for column, one in zip(described, values, strict=True)]
+    arrays = [array(column.type_code, one) for column, one in zip(described, values, strict=True)]
     return pa.Table.from_arrays(arrays, names=[column.name for column in described])
 
 
 _NUMERIC = 1700
 
 
-def _array(oid: int, values: Sequence[Any]) -> pa.Array:
+def array(oid: int, values: Sequence[Any]) -> pa.Array:
     import pyarrow as pa
 
     known: dict[int, pa.DataType] = {

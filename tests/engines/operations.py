@@ -15,7 +15,7 @@ ClickHouse (chdb), fakesnow, PostgreSQL, Sail, Spark and ZetaSQL."""
 STANDS_IN = {"databricks": "sail", "snowflake": "fakesnow", "spark": "sail"}
 """What an engine is executed on that is a service only, or slow to start."""
 
-BY_DOCUMENTATION = ("trino",)
+BY_DOCUMENTATION = ("redshift", "trino")
 """Engines that cannot be had: their SQL is executed on another one, with their functions by their documentation."""
 
 __all__ = [

@@ -19,7 +19,7 @@ from metrics_api.errors import WarehouseError
 if TYPE_CHECKING:
     from metrics_api.engines.warehouse import Warehouse
 
-EVERY = ("bigquery", "clickhouse", "databricks", "duckdb", "postgres", "snowflake", "spark", "trino")
+EVERY = ("bigquery", "clickhouse", "databricks", "duckdb", "postgres", "redshift", "snowflake", "spark", "trino")
 """Every engine that can be executed here."""
 SLOW = {"spark-jvm": "spark"}
 """Others on which an engine's own connection is executed, by `make test-engines-slow`, and what engine that is."""
@@ -32,8 +32,8 @@ EXAMPLES = int(os.environ.get("METRICS_API_EXAMPLES", "250"))
 
 def examples(engine: str) -> int:
     """A server costs some milliseconds for each world, fakesnow a second; what is special to it shows early."""
-    fewer = {"duckdb": 1, "bigquery": 12, "clickhouse": 8, "databricks": 25, "snowflake": 50, "spark": 25}
-    return EXAMPLES // fewer.get(engine, 4)
+    fewer = {"duckdb": 1, "postgres": 4, "clickhouse": 8, "bigquery": 12, "snowflake": 50, "spark-jvm": 250}
+    return EXAMPLES // fewer.get(engine, 25)
 
 
 def type_of(engine: str) -> str:
@@ -148,6 +148,13 @@ def _in_spark_jvm(tables: Mapping[str, pa.Table]) -> Warehouse:
     return spark_jvm.warehouse()
 
 
+def _in_redshift(tables: Mapping[str, pa.Table]) -> Warehouse:
+    import on_redshift
+
+    on_redshift.put({name: _zoned(table) if table.num_rows % 2 else table for name, table in tables.items()})
+    return on_redshift.warehouse()
+
+
 def _in_trino(tables: Mapping[str, pa.Table]) -> Warehouse:
     import on_trino
 
@@ -178,6 +185,7 @@ _FILLED: dict[str, Callable[[Mapping[str, pa.Table]], Any]] = {
     "databricks": _in_databricks,
     "duckdb": _in_duckdb,
     "postgres": _in_postgres,
+    "redshift": _in_redshift,
     "snowflake": _in_snowflake,
     "spark": _in_spark,
     "spark-jvm": _in_spark_jvm,

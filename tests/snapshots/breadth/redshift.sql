@@ -17,11 +17,15 @@ WITH numbered AS (
     CASE WHEN event = 'added_to_list' THEN 1 ELSE 0 END AS has_2,
     CASE WHEN event = 'shared' THEN 1 ELSE 0 END AS has_3,
     CAST(FLOOR(
-      CAST(CAST(CASE
-        WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
-        THEN occurred_at + INTERVAL '1 HOUR'
-        ELSE occurred_at + INTERVAL '2 HOUR'
-      END AS DATE) - DATE '2026-02-23' AS DOUBLE PRECISION) / 7
+      CAST(DATEDIFF(
+        DAY,
+        DATE '2026-02-23',
+        CAST(CASE
+          WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
+          THEN occurred_at + INTERVAL '1 HOUR'
+          ELSE occurred_at + INTERVAL '2 HOUR'
+        END AS DATE)
+      ) AS DOUBLE PRECISION) / 7
     ) AS BIGINT) AS "day"
   FROM app_events
   WHERE
@@ -80,16 +84,24 @@ WITH numbered AS (
       SELECT
         id AS who,
         CASE
-          WHEN CAST(CASE
-            WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
-            THEN signed_up_at + INTERVAL '1 HOUR'
-            ELSE signed_up_at + INTERVAL '2 HOUR'
-          END AS DATE) - DATE '2026-02-23' > 0
-          THEN CAST(CASE
-            WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
-            THEN signed_up_at + INTERVAL '1 HOUR'
-            ELSE signed_up_at + INTERVAL '2 HOUR'
-          END AS DATE) - DATE '2026-02-23'
+          WHEN DATEDIFF(
+            DAY,
+            DATE '2026-02-23',
+            CAST(CASE
+              WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
+              THEN signed_up_at + INTERVAL '1 HOUR'
+              ELSE signed_up_at + INTERVAL '2 HOUR'
+            END AS DATE)
+          ) > 0
+          THEN DATEDIFF(
+            DAY,
+            DATE '2026-02-23',
+            CAST(CASE
+              WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
+              THEN signed_up_at + INTERVAL '1 HOUR'
+              ELSE signed_up_at + INTERVAL '2 HOUR'
+            END AS DATE)
+          )
           ELSE 0
         END AS known_day
       FROM users
@@ -144,16 +156,24 @@ WITH numbered AS (
 ), known_by_day AS (
   SELECT
     CASE
-      WHEN CAST(CASE
-        WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
-        THEN signed_up_at + INTERVAL '1 HOUR'
-        ELSE signed_up_at + INTERVAL '2 HOUR'
-      END AS DATE) - DATE '2026-02-23' > 0
-      THEN CAST(CASE
-        WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
-        THEN signed_up_at + INTERVAL '1 HOUR'
-        ELSE signed_up_at + INTERVAL '2 HOUR'
-      END AS DATE) - DATE '2026-02-23'
+      WHEN DATEDIFF(
+        DAY,
+        DATE '2026-02-23',
+        CAST(CASE
+          WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
+          THEN signed_up_at + INTERVAL '1 HOUR'
+          ELSE signed_up_at + INTERVAL '2 HOUR'
+        END AS DATE)
+      ) > 0
+      THEN DATEDIFF(
+        DAY,
+        DATE '2026-02-23',
+        CAST(CASE
+          WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
+          THEN signed_up_at + INTERVAL '1 HOUR'
+          ELSE signed_up_at + INTERVAL '2 HOUR'
+        END AS DATE)
+      )
       ELSE 0
     END AS known_day,
     COUNT(*) AS known_users
@@ -309,23 +329,23 @@ FROM (
     ) AS spine
     CROSS JOIN (
       SELECT
-        'power' AS tier,
+        CAST('power' AS VARCHAR(5)) AS tier,
         1 AS position
       UNION ALL
       SELECT
-        'core',
+        CAST('core' AS VARCHAR(4)),
         2
       UNION ALL
       SELECT
-        'casual',
+        CAST('casual' AS VARCHAR(6)),
         3
       UNION ALL
       SELECT
-        'none',
+        CAST('none' AS VARCHAR(4)),
         4
       UNION ALL
       SELECT
-        'inactive',
+        CAST('inactive' AS VARCHAR(8)),
         5
     ) AS spine_2
     LEFT JOIN every_size
@@ -358,44 +378,44 @@ FROM (
   ) AS spine
   CROSS JOIN (
     SELECT
-      'power' AS "from",
+      CAST('power' AS VARCHAR(5)) AS "from",
       1 AS from_position
     UNION ALL
     SELECT
-      'core',
+      CAST('core' AS VARCHAR(4)),
       2
     UNION ALL
     SELECT
-      'casual',
+      CAST('casual' AS VARCHAR(6)),
       3
     UNION ALL
     SELECT
-      'none',
+      CAST('none' AS VARCHAR(4)),
       4
     UNION ALL
     SELECT
-      'inactive',
+      CAST('inactive' AS VARCHAR(8)),
       5
   ) AS spine_2
   CROSS JOIN (
     SELECT
-      'power' AS "to",
+      CAST('power' AS VARCHAR(5)) AS "to",
       1 AS to_position
     UNION ALL
     SELECT
-      'core',
+      CAST('core' AS VARCHAR(4)),
       2
     UNION ALL
     SELECT
-      'casual',
+      CAST('casual' AS VARCHAR(6)),
       3
     UNION ALL
     SELECT
-      'none',
+      CAST('none' AS VARCHAR(4)),
       4
     UNION ALL
     SELECT
-      'inactive',
+      CAST('inactive' AS VARCHAR(8)),
       5
   ) AS spine_3
   LEFT JOIN moved

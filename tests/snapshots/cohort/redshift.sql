@@ -5,11 +5,15 @@ WITH days AS (
     CASE
       WHEN occurred_at < TIMESTAMP '2026-02-06 23:00:00'
       THEN -1
-      ELSE CAST(CASE
-        WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
-        THEN occurred_at + INTERVAL '1 HOUR'
-        ELSE occurred_at + INTERVAL '2 HOUR'
-      END AS DATE) - DATE '2026-02-07'
+      ELSE DATEDIFF(
+        DAY,
+        DATE '2026-02-07',
+        CAST(CASE
+          WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
+          THEN occurred_at + INTERVAL '1 HOUR'
+          ELSE occurred_at + INTERVAL '2 HOUR'
+        END AS DATE)
+      )
     END AS "day",
     COUNT(*) AS events_1
   FROM app_events

@@ -41,16 +41,24 @@ WITH scores AS (
     SELECT
       id AS who,
       CASE
-        WHEN CAST(CASE
-          WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
-          THEN signed_up_at + INTERVAL '1 HOUR'
-          ELSE signed_up_at + INTERVAL '2 HOUR'
-        END AS DATE) - DATE '2026-03-02' > 0
-        THEN CAST(CASE
-          WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
-          THEN signed_up_at + INTERVAL '1 HOUR'
-          ELSE signed_up_at + INTERVAL '2 HOUR'
-        END AS DATE) - DATE '2026-03-02'
+        WHEN DATEDIFF(
+          DAY,
+          DATE '2026-03-02',
+          CAST(CASE
+            WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
+            THEN signed_up_at + INTERVAL '1 HOUR'
+            ELSE signed_up_at + INTERVAL '2 HOUR'
+          END AS DATE)
+        ) > 0
+        THEN DATEDIFF(
+          DAY,
+          DATE '2026-03-02',
+          CAST(CASE
+            WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
+            THEN signed_up_at + INTERVAL '1 HOUR'
+            ELSE signed_up_at + INTERVAL '2 HOUR'
+          END AS DATE)
+        )
         ELSE 0
       END AS known_day
     FROM users
@@ -119,16 +127,24 @@ WITH scores AS (
 ), known_by_day AS (
   SELECT
     CASE
-      WHEN CAST(CASE
-        WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
-        THEN signed_up_at + INTERVAL '1 HOUR'
-        ELSE signed_up_at + INTERVAL '2 HOUR'
-      END AS DATE) - DATE '2026-03-02' > 0
-      THEN CAST(CASE
-        WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
-        THEN signed_up_at + INTERVAL '1 HOUR'
-        ELSE signed_up_at + INTERVAL '2 HOUR'
-      END AS DATE) - DATE '2026-03-02'
+      WHEN DATEDIFF(
+        DAY,
+        DATE '2026-03-02',
+        CAST(CASE
+          WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
+          THEN signed_up_at + INTERVAL '1 HOUR'
+          ELSE signed_up_at + INTERVAL '2 HOUR'
+        END AS DATE)
+      ) > 0
+      THEN DATEDIFF(
+        DAY,
+        DATE '2026-03-02',
+        CAST(CASE
+          WHEN signed_up_at < TIMESTAMP '2026-03-29 01:00:00'
+          THEN signed_up_at + INTERVAL '1 HOUR'
+          ELSE signed_up_at + INTERVAL '2 HOUR'
+        END AS DATE)
+      )
       ELSE 0
     END AS known_day,
     COUNT(*) AS known_users
@@ -214,23 +230,23 @@ FROM (
     ) AS spine
     CROSS JOIN (
       SELECT
-        'power' AS tier,
+        CAST('power' AS VARCHAR(5)) AS tier,
         1 AS position
       UNION ALL
       SELECT
-        'core',
+        CAST('core' AS VARCHAR(4)),
         2
       UNION ALL
       SELECT
-        'casual',
+        CAST('casual' AS VARCHAR(6)),
         3
       UNION ALL
       SELECT
-        'none',
+        CAST('none' AS VARCHAR(4)),
         4
       UNION ALL
       SELECT
-        'inactive',
+        CAST('inactive' AS VARCHAR(8)),
         5
     ) AS spine_2
     LEFT JOIN every_size
@@ -283,15 +299,15 @@ FROM (
   ) AS spine
   CROSS JOIN (
     SELECT
-      'power' AS tier,
+      CAST('power' AS VARCHAR(5)) AS tier,
       1 AS position
     UNION ALL
     SELECT
-      'core',
+      CAST('core' AS VARCHAR(4)),
       2
     UNION ALL
     SELECT
-      'casual',
+      CAST('casual' AS VARCHAR(6)),
       3
   ) AS spine_2
   LEFT JOIN thresholds

@@ -40,11 +40,15 @@ WITH counted AS (
     user_id AS entity,
     COALESCE(country, '(none)') AS country,
     BIT_OR(
-      CAST(1 AS BIGINT) << CAST(CAST(CASE
-        WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
-        THEN occurred_at + INTERVAL '1 HOUR'
-        ELSE occurred_at + INTERVAL '2 HOUR'
-      END AS DATE) - DATE '2026-03-02' AS INTEGER)
+      CAST(1 AS BIGINT) << CAST(DATEDIFF(
+        DAY,
+        DATE '2026-03-02',
+        CAST(CASE
+          WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
+          THEN occurred_at + INTERVAL '1 HOUR'
+          ELSE occurred_at + INTERVAL '2 HOUR'
+        END AS DATE)
+      ) AS INTEGER)
     ) AS days
   FROM app_events
   WHERE

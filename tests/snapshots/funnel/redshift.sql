@@ -246,7 +246,7 @@ SELECT
   seconds_from_entry_median
 FROM (
   SELECT
-    'opened' AS step,
+    CAST('opened' AS VARCHAR(6)) AS step,
     1 AS position,
     country,
     reached_1 AS entered,
@@ -263,7 +263,7 @@ FROM (
   FROM totals
   UNION ALL
   SELECT
-    'searched' AS step,
+    CAST('searched' AS VARCHAR(8)) AS step,
     2 AS position,
     country,
     reached_1 AS entered,
@@ -280,7 +280,7 @@ FROM (
   FROM totals
   UNION ALL
   SELECT
-    'watched' AS step,
+    CAST('watched' AS VARCHAR(7)) AS step,
     3 AS position,
     country,
     reached_2 AS entered,

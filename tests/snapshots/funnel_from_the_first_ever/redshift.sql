@@ -237,7 +237,7 @@ FROM (
     seconds_from_entry_median
   FROM (
     SELECT
-      'searched' AS step,
+      CAST('searched' AS VARCHAR(8)) AS step,
       1 AS position,
       reached_1 AS entered,
       reached_1 AS converted,
@@ -253,7 +253,7 @@ FROM (
     FROM totals
     UNION ALL
     SELECT
-      'added_to_list' AS step,
+      CAST('added_to_list' AS VARCHAR(13)) AS step,
       2 AS position,
       reached_1 AS entered,
       reached_2 AS converted,
@@ -269,7 +269,7 @@ FROM (
     FROM totals
     UNION ALL
     SELECT
-      'watched' AS step,
+      CAST('watched' AS VARCHAR(7)) AS step,
       3 AS position,
       reached_1 AS entered,
       reached_3 AS converted,

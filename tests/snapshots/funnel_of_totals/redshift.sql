@@ -157,7 +157,7 @@ SELECT
   seconds_from_entry_median
 FROM (
   SELECT
-    'opened' AS step,
+    CAST('opened' AS VARCHAR(6)) AS step,
     1 AS position,
     country,
     reached_1 AS entered,
@@ -174,7 +174,7 @@ FROM (
   FROM totals
   UNION ALL
   SELECT
-    'watched' AS step,
+    CAST('watched' AS VARCHAR(7)) AS step,
     2 AS position,
     country,
     reached_1 AS entered,

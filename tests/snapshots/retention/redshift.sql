@@ -4,7 +4,7 @@ WITH started AS (
     entity,
     started,
     country,
-    CAST(FLOOR(CAST(CAST(started + INTERVAL '1 HOUR' AS DATE) - DATE '2026-03-02' AS DOUBLE PRECISION) / 7) AS BIGINT) AS bucket
+    CAST(FLOOR(CAST(DATEDIFF(DAY, DATE '2026-03-02', CAST(started + INTERVAL '1 HOUR' AS DATE)) AS DOUBLE PRECISION) / 7) AS BIGINT) AS bucket
   FROM (
     SELECT
       entity,
@@ -63,11 +63,15 @@ WITH started AS (
       user_id AS entity,
       occurred_at AS "at",
       CAST(FLOOR(
-        CAST(CAST(CASE
-          WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
-          THEN occurred_at + INTERVAL '1 HOUR'
-          ELSE occurred_at + INTERVAL '2 HOUR'
-        END AS DATE) - DATE '2026-03-02' AS DOUBLE PRECISION) / 7
+        CAST(DATEDIFF(
+          DAY,
+          DATE '2026-03-02',
+          CAST(CASE
+            WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
+            THEN occurred_at + INTERVAL '1 HOUR'
+            ELSE occurred_at + INTERVAL '2 HOUR'
+          END AS DATE)
+        ) AS DOUBLE PRECISION) / 7
       ) AS BIGINT) AS return_bucket
     FROM app_events
     WHERE

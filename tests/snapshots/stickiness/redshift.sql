@@ -2,11 +2,15 @@
 WITH active_days AS (
   SELECT
     user_id AS entity,
-    CAST(CASE
-      WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
-      THEN occurred_at + INTERVAL '1 HOUR'
-      ELSE occurred_at + INTERVAL '2 HOUR'
-    END AS DATE) - DATE '2026-02-24' AS "day"
+    DATEDIFF(
+      DAY,
+      DATE '2026-02-24',
+      CAST(CASE
+        WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
+        THEN occurred_at + INTERVAL '1 HOUR'
+        ELSE occurred_at + INTERVAL '2 HOUR'
+      END AS DATE)
+    ) AS "day"
   FROM app_events
   WHERE
     occurred_at >= TIMESTAMP '2026-02-23 23:00:00'
