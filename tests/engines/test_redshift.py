@@ -160,4 +160,4 @@ def test_a_path_is_five_levels_deep() -> None:
 
 @pytest.mark.parametrize("word", ["oid", "sysdate", "backup", "wallet", "tag", "Top", "restore"])
 def test_reserved_words_are_quoted(word: str) -> None:
-    assert DIALECT.column(word).sql("redshift") == f'"{word}"'
+    assert DIALECT.column(word).sql("redshift") == f'"{word.lower()}"'
