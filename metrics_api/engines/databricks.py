@@ -21,7 +21,7 @@ from urllib.request import getproxies
 from metrics_api.engines import Engine
 from metrics_api.engines.oauth import Tokens
 from metrics_api.engines.settings import secret, whole, yes
-from metrics_api.engines.spark import SparkDialect, of_usual_types, scanned
+from metrics_api.engines.spark import SparkDialect, cost_of, of_usual_types
 from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, ends
 from metrics_api.errors import MissingDriver, WarehouseError
 
@@ -120,10 +120,7 @@ class DatabricksWarehouse(Connected):
 
     def estimate(self, sql: str) -> Cost:
         """Bytes of the tables that the statement would read, as far as Databricks knows their size."""
-        told = "\n".join(self.run(f"EXPLAIN COST {sql}").table.column(0).to_pylist())
-        if told.startswith(_NOT_PLANNED):
-            raise WarehouseError(f"{_ENGINE}: {told.removeprefix(_NOT_PLANNED).strip().splitlines()[0]}")
-        return Cost(bytes=scanned(told))
+        return cost_of(self.run(f"EXPLAIN COST {sql}").table.column(0).to_pylist(), _ENGINE)
 
     def columns(self, table: str) -> tuple[tuple[str, str], ...] | None:
         named = DatabricksDialect().table(table).sql("databricks")
@@ -302,7 +299,6 @@ _STARTS = frozenset([429, 503])
 _GONE = ("Invalid SessionHandle", "Invalid OperationHandle", "INVALID_HANDLE", "session is not there")
 _MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND", "CATALOG_NOT_FOUND", "NO_SUCH_CATALOG")
 _TIMED_OUT = ("STATEMENT_TIMEOUT", "timed out", "TIMEDOUT")
-_NOT_PLANNED = "Error occurred during query planning:"
 _TOO_MANY = re.compile(r"too many (\d{3}) error responses|HTTP (\d{3})\b|exceed Retry policy max retry duration")
 
 

@@ -10,7 +10,7 @@ import importlib
 import re
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,8 +135,8 @@ class SparkWarehouse(Connected):
     def estimate(self, sql: str) -> Cost:
         """Bytes of the tables that the statement would read, as far as Spark knows their size."""
         with self._told() as session:
-            told = session.sql(f"EXPLAIN COST {sql}").toArrow().column(0)[0].as_py()
-        return Cost(bytes=scanned(told))
+            told = session.sql(f"EXPLAIN COST {sql}").toArrow().column(0).to_pylist()
+        return cost_of(told, "Spark")
 
     def columns(self, table: str) -> tuple[tuple[str, str], ...] | None:
         named = SparkDialect().table(table).sql("spark")
@@ -226,7 +226,18 @@ def _bounded(session: Any, name: str, stop: Stop, seconds: int | None) -> Iterat
 _SCAN = re.compile(r"\bRelation\b[^\n]*Statistics\(sizeInBytes=([\d.]+(?:E\+?\d+)?) ([KMGTPE]?)i?B")
 
 
-def scanned(told: str) -> int | None:
+_NOT_PLANNED = re.compile(r"(?:Error occurred during query planning:|[\w.$]+(?:Exception|Error):)\s*([^\n]*)")
+
+
+def cost_of(told: Sequence[str], engine: str) -> Cost:
+    """What the lines of EXPLAIN COST tell. Raises WarehouseError where they are no plan, but why there is none."""
+    written = "\n".join(told)
+    if found := _NOT_PLANNED.match(written):
+        raise WarehouseError(f"{engine}: {found[1] or 'the statement cannot be planned'}")
+    return Cost(bytes=_scanned(written))
+
+
+def _scanned(told: str) -> int | None:
     """Bytes of the tables of an optimised plan; what Spark has no statistics of counts as 8 EiB, which is no answer."""
     scans = [float(size) * 1024 ** " KMGTPE".index(unit or " ") for size, unit in _SCAN.findall(told)]
     return int(sum(scans)) if scans and sum(scans) < 2**62 else None
