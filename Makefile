@@ -47,6 +47,7 @@ SLOW_ENGINES := spark-jvm
 test-engines-slow: $(ENGINES_VENV)/.installed  ## Run operations and cases on engines that are slow: nightly
 	METRICS_API_ENGINES=$(subst $(SPACE),$(COMMA),$(strip $(SLOW_ENGINES))) $(ENGINES_VENV)/bin/python -m pytest \
 	    tests/engines tests/families/test_cases.py $(ARGS)
+	METRICS_API_BQEMULATOR=1 $(ENGINES_VENV)/bin/python -m pytest tests/serving/test_bigquery_emulator.py
 
 # -- for those who change the code -----------------------------------------------------------------------------------
 

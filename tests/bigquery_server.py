@@ -209,7 +209,14 @@ class Service:
         if (project, dataset) != (self.project, self.dataset) or name not in self.tables:
             raise Failure(404, "notFound", f"Not found: Table {project}:{dataset}.{name}")
         table, reference = self.tables[name], {"projectId": project, "datasetId": dataset, "tableId": name}
-        return {"kind": "bigquery#table", "tableReference": reference, "schema": schema(list(table.columns))}
+        # A table that is said to be so is in partitions by the day its rows arrived.
+        partitioned = {"timePartitioning": {"type": "DAY"}} if name.endswith("_by_arrival") else {}
+        return {
+            "kind": "bigquery#table",
+            "tableReference": reference,
+            "schema": schema(list(table.columns)),
+            **partitioned,
+        }
 
 
 def finish(job: Job, failure: Failure) -> None:

@@ -389,7 +389,7 @@ class BigQueryWarehouse(Connected):
             return too_long("BigQuery", self._target.statement_timeout)
         passing = (RequestException, ConnectionError, TransportError, TooManyRequests, ServerError)
         passes = reason in _MAY_PASS or (not reason and isinstance(cause, passing))
-        kind = _NotThere if reason == "notFound" and "Table" in said else MayPass if passes else WarehouseError
+        kind = _NotThere if reason == "notFound" and "table" in said.lower() else MayPass if passes else WarehouseError
         unreachable = isinstance(cause, RequestException | ConnectionError | TransportError)
         fix = "Check the network, and `endpoint` of the warehouse if it is said." if unreachable else _FIXES.get(reason)
         return kind(f"BigQuery: {said}", fix=fix)

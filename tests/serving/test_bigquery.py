@@ -211,7 +211,7 @@ def test_a_job_is_told_what_the_settings_say(folder: Path) -> None:
     assert sent["authorization"] == f"Bearer {TOKEN}"
     assert sent["body"]["jobReference"]["location"] == "EU"
     told = sent["body"]["configuration"]
-    assert told["labels"] == {"application": "metrics-api", "team": "growth"}
+    assert told["labels"] == {"application": "metrics-api", "team": "growth", "tag": "watched"}
     assert int(told["jobTimeoutMs"]) == 60_000
     query = told["query"]
     assert query.pop("query").startswith("/* metrics-api metric=watched fingerprint=")
@@ -262,6 +262,16 @@ def test_the_columns_of_a_table(opened_one: BigQueryWarehouse) -> None:
     anywhere = connected(dataset=f"other-project.{on_bigquery.DATASET}")
     assert anywhere.columns("app_events") is None
     anywhere.close()
+
+
+def test_columns_that_tables_have_by_how_they_are_kept(opened_one: BigQueryWarehouse) -> None:
+    tables = {name: {"columns": COLUMNS[:1], "rows": []} for name in ("loads_by_arrival", "events_*")}
+    on_bigquery.server().tell(
+        "tables", {"project": on_bigquery.PROJECT, "dataset": on_bigquery.DATASET, "tables": tables}
+    )
+    days = (("_PARTITIONTIME", "TIMESTAMP"), ("_PARTITIONDATE", "DATE"))
+    assert opened_one.columns("loads_by_arrival") == (("user_id", "INT64"), *days)
+    assert opened_one.columns("shop.events_*") == (("user_id", "INT64"), ("_TABLE_SUFFIX", "STRING"))
 
 
 def test_every_type_comes_as_arrow_has_it(opened_one: BigQueryWarehouse) -> None:
