@@ -14,9 +14,12 @@ from hypothesis import settings
 settings.register_profile("metrics-api", deadline=None, derandomize=bool(os.environ.get("CI")), print_blob=True)
 settings.load_profile("metrics-api")
 
-# The first ones run in environments of their own (on_snowflake.py, on_bigquery.py); the last needs a
-# driver that may not be there (on_databricks.py).
-collect_ignore = ["bigquery_server.py", "fakesnow_server.py", "zetasql_engine.py", "on_databricks_service.py"]
+# The first three run in environments of their own (on_snowflake.py, on_bigquery.py); the others need
+# drivers that may not be there.
+collect_ignore = ["bigquery_server.py", "fakesnow_server.py", "zetasql_engine.py"]
+collect_ignore += ["bigquery_storage.py", "on_databricks_service.py"]
+if "METRICS_API_BQEMULATOR" not in os.environ:
+    collect_ignore.append("serving/test_bigquery_emulator.py")
 
 # Tests of the engines of `make test-engines` are for runs that ask for them, by METRICS_API_ENGINES or by the file.
 asked = {*os.environ.get("METRICS_API_ENGINES", "").split(",")}
