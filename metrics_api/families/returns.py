@@ -253,7 +253,8 @@ def _returned(query: BoundQuery, started: Plan) -> Plan:
     """
     spec: Retention = query.metric.spec
     keys = keep("entity", "bucket", *(one.name for one in query.by), "day")
-    rows = _by_bucket(query, started) if _is_reduced(query) else _by_event(query, started)
+    by_bucket = _is_reduced(query) and not spec.is_open
+    rows = _by_bucket(query, started) if by_bucket else _by_event(query, started)
     least, asks_amount = spec.min_occurrences, _asks_amount(query)
     amount = keep("amount") if asks_amount else ()
     if least > 1 or asks_amount or spec.mode == "streak":
@@ -263,7 +264,7 @@ def _returned(query: BoundQuery, started: Plan) -> Plan:
         if least > 1:
             often = Filter(rows, call("ge", Col("returns"), integer(least)))
             rows = Named("returned_often", Project(often, (*keys, *amount)))
-    elif _is_reduced(query):
+    elif by_bucket:
         rows = Named("returned", rows)
     if spec.is_open:
         beyond = call("gt", Col("day"), integer(spec.last))
@@ -288,8 +289,13 @@ def _in_streak(query: BoundQuery, returned: Plan) -> Plan:
 def _is_reduced(query: BoundQuery) -> bool:
     """Whether it suffices to know of each person and bucket the last return."""
     spec: Retention = query.metric.spec
-    plain = spec.min_occurrences == 1 and not _asks_amount(query)
-    return plain and not spec.first_time and not spec.rolling
+    return _are_alike(query) and not spec.first_time and not spec.rolling
+
+
+def _are_alike(query: BoundQuery) -> bool:
+    """Whether one return of an interval says as much as all of it."""
+    spec: Retention = query.metric.spec
+    return spec.min_occurrences == 1 and not _asks_amount(query)
 
 
 def _by_bucket(query: BoundQuery, started: Plan) -> Plan:
@@ -310,10 +316,13 @@ def _by_bucket(query: BoundQuery, started: Plan) -> Plan:
 
 
 def _by_event(query: BoundQuery, started: Plan) -> Plan:
-    """The returns after each start: one row for each event."""
+    """The returns after each start: one row for each event; of those that count however late they come, the last."""
     spec: Retention = query.metric.spec
     span = _return_span(query)
     returns = _returns(query, span)
+    if spec.is_open and _are_alike(query):
+        last = Aggregate(returns, keep("entity"), (("at", Agg("max", (Col("at"),))),))
+        returns = Named("last_returns", last)
     after: list[Expr] = [call("gt", Col("at"), Col("started"))]
     if spec.rolling:
         seconds = ROLLING_DAYS[query.grain] * 86_400
