@@ -50,6 +50,8 @@ class TrinoDialect(Dialect):
     sqlglot: ClassVar[str] = "trino"
     bitmap_days: ClassVar[int] = 62
     counts_bits: ClassVar[bool] = True
+    # A step of WITH is put in wherever its name is read: a scan that is shared is as many scans, of more.
+    shares_scans: ClassVar[bool] = False
     types: ClassVar[dict[Type, str]] = {**Dialect.types, Type.TIMESTAMP: "TIMESTAMP(6)"}
 
     # -- time ---------------------------------------------------------------------------------------------------------
