@@ -133,8 +133,9 @@ class ClickHouseDialect(Dialect):
     def count(self, a: Sql) -> Sql:
         return function("toInt64", super().count(a))
 
-    def sum(self, a: Sql) -> Sql:
-        said = super().sum(a)
+    def sum(self, a: Sql, type_: Sql | None = None) -> Sql:
+        # In 64 bits a sum wraps around without a word; one of 128 is refused when it is read, if it does not fit.
+        said = super().sum(a if type_ is None else function("toInt128", a))
         return function("toInt64", said) if _is_constant(a) else said
 
     def quantile(self, a: Sql, fraction: Sql) -> Sql:
@@ -145,7 +146,7 @@ class ClickHouseDialect(Dialect):
         return function("argMin", a, key)
 
     def filtered(self, op: str, args: Sequence[Sql], where: Sql) -> Sql:
-        if op in ("count_rows", "count") or (op == "sum" and _is_constant(*args)):
+        if op in ("count_rows", "count") or (op == "sum" and _is_constant(args[0])):
             return function("toInt64", filter_clause(self.windowed(op, args), where))
         return super().filtered(op, args, where)
 
@@ -162,8 +163,8 @@ class ClickHouseDialect(Dialect):
         return self.call(op, args)
 
     def over(self, op: str, args: Sequence[Sql], window: Sql) -> Sql:
-        is_unsigned = op in ("count_rows", "count", "row_number", "dense_rank") or (op == "sum" and _is_constant(*args))
-        return function("toInt64", window) if is_unsigned else window
+        is_unsigned = op in ("count_rows", "count", "row_number", "dense_rank")
+        return function("toInt64", window) if is_unsigned or (op == "sum" and _is_constant(args[0])) else window
 
     def lead(self, a: Sql) -> Sql:
         # After the last row comes 0 or '' unless the type knows null.

@@ -28,6 +28,7 @@ from metrics_api.families.relations import (
     on_every_period,
     period,
     quantile,
+    sum_of,
     with_labels_of_people,
     zero_if_missing,
 )
@@ -333,7 +334,10 @@ def _event_aggregate(one: Measure, asked: Asked) -> Expr:
     if one.of == "total":
         return Agg("count_rows", (), asked.counts)
     counted = asked.counts if one.of in ("sum", "average") else asked.own
-    return Agg({"average": "avg"}.get(one.of, one.of), (Col(f"of_{one.measured}"),), counted)
+    of = Col(f"of_{one.measured}")
+    if one.of == "sum":
+        return sum_of(of, one.type, counted)
+    return Agg({"average": "avg"}.get(one.of, one.of), (of,), counted)
 
 
 def _direct(asked: Sequence[Asked]) -> list[Named_]:
@@ -375,7 +379,7 @@ def _carried(asked: Sequence[Asked], *, presence: bool) -> list[Named_]:
         for each in one.measures.values():
             of = Col(f"of_{each.measured}")
             if each.of == "sum":
-                parts[one.part("sum", each)] = Agg("sum", (of,), one.counts)
+                parts[one.part("sum", each)] = sum_of(of, each.type, one.counts)
             if each.of == "average":
                 parts |= _parts_of_average(each, one)
             if each.of in ("min", "max"):

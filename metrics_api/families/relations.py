@@ -303,6 +303,11 @@ def is_known(query: BoundQuery, entity: Expr) -> Expr:
     return is_someone(entity, {source.identities[query.metric.entity].type for source in query.metric.sources})
 
 
+def sum_of(value: Expr, type_: Type, where: Expr | None = None) -> Agg:
+    """The sum of what people gave; of whole numbers it says so, since engines may have to make room for it."""
+    return Agg("sum", (value, text(type_.value)) if type_ is Type.INTEGER else (value,), where)
+
+
 def is_someone(id_: Expr, types: AbstractSet[Type | None]) -> Expr:
     """Whether an id of one of these types (None: not declared) is neither null nor empty."""
     if types <= {Type.INTEGER, Type.NUMBER, Type.DECIMAL}:

@@ -130,6 +130,7 @@ def say(expr: Expr) -> str:
             return f"({told}; else {rest})"
         case Agg(op, args, where):
             kept = f" where {say(where)}" if where is not None else ""
-            return f"{op}({', '.join(map(say, args))}{kept})"
+            said = args[:1] if op == "sum" else args
+            return f"{op}({', '.join(map(say, said))}{kept})"
         case Over(op, args, partition, order):
             return f"{op}({', '.join(map(say, args))}) over ({', '.join(map(say, (*partition, *order)))})"

@@ -74,7 +74,7 @@ OPERATIONS: dict[str, str] = {
     # Aggregates: null is ignored; of nothing `count*` is 0, the others null.
     "count_rows": "rows",
     "count": "values",
-    "sum": "sum",
+    "sum": "sum; told `integer` as one of whole numbers that may need room",
     "min": "least",
     "max": "greatest",
     "avg": "mean",

@@ -305,7 +305,8 @@ class Dialect:
     def count(self, a: Sql) -> Sql:
         return exp.Count(this=a)
 
-    def sum(self, a: Sql) -> Sql:
+    def sum(self, a: Sql, type_: Sql | None = None) -> Sql:
+        """`type_` is a literal, of values that may add up beyond what they are kept in, where that is not refused."""
         return exp.Sum(this=a)
 
     def min(self, a: Sql) -> Sql:

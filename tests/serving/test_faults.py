@@ -133,7 +133,6 @@ def test_a_name_in_mixed_case_is_to_be_quoted(engine: str, tmp_path: Path) -> No
 
 
 WRAPS = {
-    "clickhouse": "integers of 64 bits wrap around",
     "spark": "Sail lets them wrap around; Spark in ANSI mode refuses",
 }
 TABLES = {
@@ -182,3 +181,63 @@ def test_a_sum_beyond_64_bits_is_exact_or_refused(engine: str, tmp_path: Path, r
     except WarehouseError:
         return
     assert found == [5 * 2**62]
+
+
+# -- a server that ends, or does not let -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def of_postgres(tmp_path: Path) -> Project:
+    if "postgres" not in ENGINES:
+        pytest.skip("of PostgreSQL")
+    project = shop(tmp_path, "postgres")
+    project._warehouse = warehouse_with("postgres", {"visits": visits()})
+    return project
+
+
+def test_a_table_that_may_not_be_read(of_postgres: Project) -> None:
+    import postgres
+    from metrics_api.engines.postgres import connect
+
+    with postgres.server().session() as session:
+        session.execute("DROP ROLE IF EXISTS stranger")
+        session.execute("CREATE ROLE stranger LOGIN PASSWORD 'long and s3cret'")
+    settings = {**postgres.server().settings, "user": "stranger", "password": "long and s3cret"}
+    of_postgres._warehouse = connect(settings, Path())
+    try:
+        with pytest.raises(WarehouseError, match="^Postgres: permission denied for table visits$"):
+            of_postgres.query("sales", start="2026-03-18", end="2026-03-19")
+        (wrong,) = [one for one in examine(of_postgres) if one.level is Level.WRONG]
+        assert wrong.message == "`visits` cannot be read: Postgres: permission denied for table visits"
+        assert wrong.fix == "Let the user of the warehouse SELECT from `visits`."
+    finally:
+        of_postgres._warehouse.close()
+
+
+def test_a_connection_that_ends_amid_the_rows_gives_no_part_of_them(of_postgres: Project) -> None:
+    import postgres
+
+    warehouse = of_postgres.warehouse()
+    wide = "SELECT n, repeat('x', 1000) AS filler, pg_backend_pid() AS pid FROM generate_series(1, 200000) AS n"
+    with pytest.raises(WarehouseError, match="^Postgres: "), warehouse.stream(wide) as stream:
+        for place, piece in enumerate(stream):
+            assert place < 100, "the whole answer came"
+            with postgres.server().session() as other:
+                other.execute("SELECT pg_terminate_backend(%s)", (piece["pid"][0].as_py(),))
+    answered(of_postgres)
+
+
+def test_a_statement_that_is_late_is_over_in_the_server(of_postgres: Project) -> None:
+    import postgres
+    from metrics_api.engines.postgres import connect
+
+    hasty = connect({**postgres.server().settings, "statement_timeout": 1}, Path())
+    try:
+        with pytest.raises(WarehouseError, match="statement timeout"):
+            hasty.run("SELECT pg_sleep(600) AS late_one")
+        with postgres.server().session() as session:
+            asked = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%late_one%'"
+            ((running,),) = session.execute(f"{asked} AND pid <> pg_backend_pid()").fetchall()
+        assert running == 0
+    finally:
+        hasty.close()
