@@ -184,8 +184,9 @@ def _validated(sql: str) -> None:
     from trino_sql_validator import validate
 
     found = validate(sql)
-    if found.warnings:
-        raise Refused("FUNCTION_NOT_FOUND", str(found.warnings[0]))
+    # What follows a column called `returns` is no type: the parser thinks of CREATE FUNCTION.
+    if wrong := [one for one in found.warnings if getattr(one, "name", "") != "from"]:
+        raise Refused("FUNCTION_NOT_FOUND", str(wrong[0]))
     # The parser's own limit is some hundred constant rows.
     if found.error is not None and "maximum SQL statement complexity" not in found.error.message:
         raise Refused("SYNTAX_ERROR", found.error.message)
