@@ -337,6 +337,16 @@ class ClickHouseWarehouse(Connected):
         except _NoSuchTable:
             return None
 
+    def keys(self, table: str) -> frozenset[str] | None:
+        """The columns of the partition and sorting keys, as such or within functions such as toYYYYMM."""
+        *database, name = (part.name for part in ClickHouseDialect().table(table).parts)
+        where = text(database[-1]).sql("clickhouse") if database else "currentDatabase()"
+        asked = f"database = {where} AND table = {text(name).sql('clickhouse')}"
+        columns = f"is_in_partition_key OR is_in_sorting_key FROM system.columns WHERE {asked}"
+        with self._told():
+            rows = self._client.query(f"SELECT name, {columns}").result_rows
+        return frozenset(str(name).lower() for name, is_key in rows if is_key)
+
     def close(self) -> None:
         self._closed = True
         self._client.close()

@@ -141,6 +141,14 @@ FROM (SELECT TO_REGCLASS(%s) AS oid) AS found
 LEFT JOIN pg_attribute ON attrelid = found.oid AND attnum > 0 AND NOT attisdropped
 WHERE found.oid IS NOT NULL ORDER BY attnum
 """
+_KEYS = """
+WITH found AS (SELECT TO_REGCLASS(%s)::oid AS oid),
+     keys AS (
+         SELECT partrelid AS oid, UNNEST(partattrs) AS place FROM pg_partitioned_table
+         UNION SELECT indrelid, indkey[0] FROM pg_index
+     )
+SELECT attname FROM found JOIN keys USING (oid) JOIN pg_attribute ON attrelid = found.oid AND attnum = place
+"""
 # How values are spelled and read follows the session; nobody's defaults may change an answer.
 _SESSION = (
     "SET TimeZone = 'UTC';SET DateStyle = 'ISO';SET extra_float_digits = 1;SET standard_conforming_strings = on;"
@@ -195,6 +203,13 @@ class PostgresWarehouse(Connected):
         with self._taken() as session:
             rows = session.execute(_COLUMNS, (named,)).fetchall()
         return tuple((str(name), str(type_)) for name, type_ in rows if name is not None) if rows else None
+
+    def keys(self, table: str) -> frozenset[str] | None:
+        """The columns of the partition key, and the first of each index."""
+        named = PostgresDialect().table(table).sql("postgres")
+        with self._taken() as session:
+            rows = session.execute(_KEYS, (named,)).fetchall()
+        return frozenset(str(name).lower() for (name,) in rows)
 
     def check(self) -> None:
         """Open a session, once: whoever has just written the settings is told at once what is wrong."""

@@ -144,6 +144,11 @@ class Warehouse(Protocol):
         """The (name, type) pairs of a table, or None if there is no such table."""
         ...
 
+    def keys(self, table: str) -> frozenset[str] | None:
+        """The columns by which the warehouse skips what it need not read of a table: those that it is partitioned,
+        clustered, sorted or indexed by, in small letters. None: it does not tell."""
+        ...
+
     def close(self) -> None:
         """Release everything; further calls fail."""
         ...
@@ -173,6 +178,9 @@ class Connected(ABC):
             return Execution(table, time.perf_counter() - begun, stream.read, stream.statement)
 
         return retried(asked, end)
+
+    def keys(self, table: str) -> frozenset[str] | None:
+        return None
 
     @contextmanager
     def stream(self, sql: str, *, tag: str = "", stop: Stop | None = None) -> Iterator[Stream]:

@@ -347,6 +347,9 @@ class Counted:
     def columns(self, table: str) -> Any:
         return self.inner.columns(table)
 
+    def keys(self, table: str) -> Any:
+        return self.inner.keys(table)
+
     def close(self) -> None:
         """The inner one is shared."""
 
@@ -375,3 +378,47 @@ def every_check() -> Iterator[str]:
 
 def test_checks_are_named_once() -> None:
     assert len(set(every_check())) == len(list(every_check()))
+
+
+_MERGE_TREE = "CREATE OR REPLACE TABLE visits ENGINE = MergeTree {} AS SELECT * FROM laid"
+LAID_OUT = {
+    "clickhouse": {
+        "`day`": _MERGE_TREE.format("PARTITION BY toYYYYMM(assumeNotNull(day)) ORDER BY tuple()"),
+        "`at`": _MERGE_TREE.format("ORDER BY (assumeNotNull(event), assumeNotNull(at))"),
+    },
+    "postgres": {
+        "`at`": "CREATE INDEX laid_out ON visits (at)",
+        "`day`": "CREATE INDEX laid_out ON visits (day, event)",
+    },
+}
+
+
+@pytest.mark.parametrize("engine", [one for one in ENGINES if one in LAID_OUT])
+@pytest.mark.parametrize("column", ["`at`", "`day`"])
+def test_a_large_table_is_kept_in_order_of_time(
+    tmp_path: Path, engine: str, column: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("metrics_api.serving.doctor.rows.LARGE", 10)
+    filled_ = tables(USUAL)
+    project = project_on(tmp_path, engine, {**filled_, "laid": filled_["visits"]})
+    (whole,) = told(examined(project), Level.DOUBTFUL)
+    unordered = "table `visits` is not partitioned, sorted or indexed by `at`, `day`: each question reads all of it"
+    assert whole == ("skips_what_is_not_asked", unordered)
+    laid_out(engine, LAID_OUT[engine][column])
+    found = examined(project)
+    assert told(found, Level.DOUBTFUL) == []
+    assert ("skips_what_is_not_asked", f"table `visits` is kept in order of {column}") in told(found, Level.FINE)
+    if engine == "postgres":
+        laid_out(engine, "DROP INDEX laid_out")
+
+
+def laid_out(engine: str, statement: str) -> None:
+    if engine == "clickhouse":
+        import clickhouse
+
+        clickhouse._writer().command(statement)
+        return
+    import postgres
+
+    with postgres.server().session() as session:
+        session.execute(statement)

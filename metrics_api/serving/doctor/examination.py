@@ -52,6 +52,7 @@ OF_ROWS: tuple[Check, ...] = (
     rows.events_occur,
     rows.events_are_defined,
     rows.copies_are_few,
+    rows.skips_what_is_not_asked,
 )
 USUAL_DAYS = 30
 """How far back a partitioned source is read unless somebody asks for more."""
@@ -116,6 +117,7 @@ class _Asking:
             table=table,
             events=events,
             types=self.types(table),
+            keys=None if table.view is not None else self.inspection.warehouse.keys(table.name),
             calendar=model.calendar,
             now=now,
             since=_midnight(now - timedelta(days=USUAL_DAYS)) if by_default else self.since,

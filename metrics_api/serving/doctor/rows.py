@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from metrics_api.definitions.written import unquoted
 from metrics_api.errors import nearest
 from metrics_api.serving.doctor.examined import Examined
 from metrics_api.serving.doctor.findings import Finding, doubtful, fine, listed, several, share, wrong
@@ -153,3 +154,25 @@ def _of(part: int, whole: int) -> str:
     if part == 0:
         return "no row"
     return "every row" if part == whole else f"{several(part, 'row')} ({share(part, whole)})"
+
+
+LARGE = 1_000_000
+"""Rows of a table from which on it matters that not all of it is read."""
+
+
+def skips_what_is_not_asked(one: Examined) -> Iterator[Finding]:
+    """A large table is kept so that a question about some days does not read them all."""
+    assert one.survey is not None
+    if one.keys is None or one.survey.rows < LARGE:
+        return
+    partition = one.source.partition
+    wanted = [one.source.time, *([partition.column] if partition else [])]
+    if kept := [column for column in wanted if unquoted(column).casefold() in one.keys]:
+        yield fine("skips_what_is_not_asked", one.path, f"{one.what} is kept in order of {listed(kept)}")
+        return
+    yield doubtful(
+        "skips_what_is_not_asked",
+        (*one.path, "time"),
+        f"{one.what} is not partitioned, sorted or indexed by {listed(wanted)}: each question reads all of it",
+        "Partition or sort it by day; where that is by a column of its own, name it as `partition`.",
+    )
