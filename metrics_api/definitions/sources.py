@@ -388,6 +388,8 @@ class SourceDefinition(Described):
     """The date of the first rows worth reading."""
     tie_breaker: ColumnName | None = None
     """The column that orders events of equal time."""
+    session_id: ColumnName | None = None
+    """The column that says which session (visit) an event is of."""
     identity: Annotated[Mapping[Literal["user", "account"], IdentityColumn], Field(min_length=1)]
     """The columns that say who did it: `{user: user_id, account: account_id}`, either or both."""
     properties: Mapping[PropertyName, PropertyDefinition] = Field(default_factory=dict)

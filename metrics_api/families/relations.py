@@ -36,6 +36,7 @@ from metrics_api.results import PART, Column, combined_columns, usual_order
 from metrics_api.semantic.model import Entity, Event, EventTable, Property, Selection, Source
 
 AT, ENTITY, EVENT, EVENT_ID, TIE, PARTITION = "_at", "_entity", "_event", "_event_id", "_tie", "_partition"
+SESSION = "_session"
 A_MONDAY = date(1900, 1, 1)
 
 
@@ -164,7 +165,12 @@ def _greatest(of: Property) -> Expr:
 def _event_column(source: Source, table: EventTable, name: str) -> Expr:
     if name == EVENT and table.event is not None:
         return text(table.event)
-    special = {EVENT: source.event_name, EVENT_ID: source.event_id, TIE: source.tie_breaker}
+    special = {
+        EVENT: source.event_name,
+        EVENT_ID: source.event_id,
+        TIE: source.tie_breaker,
+        SESSION: source.session_id,
+    }
     if name in special:
         column = special[name]
         assert column is not None, name
@@ -221,7 +227,7 @@ def qualifying(selection: Selection, source: Source, *, among: Sequence[str | No
     """
     alternatives = [one for one in selection.alternatives if one.event.source is source]
     keys = {one.event.key for one in alternatives} if among is None else set(among)
-    if len(keys) > 1 or source.event_name is not None or not source.tells_events:
+    if len(keys) > 1 or None in keys or source.event_name is not None or not source.tells_events:
         return any_of(all_of([one.event.match, one.where]) for one in alternatives)
     return any_of(all_of([*_without_name(one.event), one.where]) for one in alternatives)
 

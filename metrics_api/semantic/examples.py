@@ -77,6 +77,7 @@ def columns_of(source: Source, table: EventTable) -> dict[str, Type]:
     columns |= {name: type_ for name, type_ in named if name is not None}
     columns |= {one.column: one.type for one in (source.partition,) if one is not None}
     columns |= {name: Type.INTEGER for name in (source.tie_breaker,) if name is not None}
+    columns |= {name: Type.STRING for name in (source.session_id,) if name is not None}
     columns |= {name: Type.TIMESTAMP for name in (source.loaded_at,) if name is not None}
     columns |= {one.column: one.type or Type.STRING for one in source.identities.values()}
     for one in table.properties.values():
@@ -214,6 +215,7 @@ def writable(source: Source, table: EventTable) -> Mapping[str, tuple[str, Type]
     own: Sequence[tuple[str, str | None, Type]] = (
         ("event_id", source.event_id, Type.STRING),
         ("tie_breaker", source.tie_breaker, Type.INTEGER),
+        ("session_id", source.session_id, Type.STRING),
         ("loaded_at", source.loaded_at, Type.TIMESTAMP),
     )
     known = {name: (column, type_) for name, column, type_ in own if column is not None}

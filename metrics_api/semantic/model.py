@@ -130,6 +130,7 @@ class Source:
     history_start: datetime | None = None
     """The instant before which no row is read."""
     tie_breaker: str | None = None
+    session_id: str | None = None
     exclude: Expr | None = None
     exclude_text: str | None = None
     description: str | None = None

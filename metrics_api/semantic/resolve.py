@@ -107,6 +107,10 @@ class Scope:
         """The names of all properties of events."""
         return {name for source in self.resolver.sources.values() for name in source.properties}
 
+    def source(self, name: str) -> Source | None:
+        """The source of that name, unless something is wrong with it: that is told where it stands."""
+        return self.resolver.sources.get(name)
+
     def metric(self, name: str) -> Metric | None:
         """The metric of that name, unless something is wrong with it: that is told where it stands."""
         return self.resolver.metrics.get(name)

@@ -139,6 +139,7 @@ class Sources:
             late_arrival=written.late_arrival,
             history_start=self.calendar.start_of(written.history_start) if written.history_start else None,
             tie_breaker=written.tie_breaker,
+            session_id=written.session_id,
             exclude=exclude,
             exclude_text=rule if exclude is not None else None,
             description=written.description,

@@ -63,6 +63,7 @@ def _fields_of_source(source: Source, table: str) -> Iterator[tuple[str, str | N
     yield "partition", source.partition.column if source.partition else None, None
     yield "loaded_at", source.loaded_at, None
     yield "tie_breaker", source.tie_breaker, None
+    yield "session_id", source.session_id, None
     for identity in source.identities.values():
         yield f"identity.{identity.entity}", identity.column, None
     for here in source.tables:

@@ -124,6 +124,7 @@ def reads(source: Source, table: EventTable) -> list[tuple[str, str]]:
         (source.partition.column if source.partition else None, "its partition"),
         (source.loaded_at, "when rows were loaded"),
         (source.tie_breaker, "its tie breaker"),
+        (source.session_id, "its session"),
     ]
     columns = [(column, purpose) for column, purpose in named if column is not None]
     columns += [(one.column, f"the {one.entity}") for one in source.identities.values()]

@@ -62,6 +62,16 @@ WORDS = {
         {"by": "user_plan,country", "subtotals": True, "top": 3},
         {"parts": "members,member_count", "members": {"state": "resurrecting"}, "grain": "week"},
     ),
+    "sessions": (
+        *OTHERS,
+        {
+            "measures": "value,users,events,minutes_per_session_p90,bounce_rate",
+            "parts": "rows,overall",
+            "by": "country",
+        },
+        {"measures": "minutes_per_user,minutes_per_session_average", "grain": "hour", "last": "2 days"},
+        {"by": "user_plan,country", "subtotals": True, "top": 3, "parts": "rows,overall", "measures": "users"},
+    ),
     **dict.fromkeys(("frequency", "breadth", "depth"), TIERS),
     "cohort": (
         {},

@@ -1,0 +1,246 @@
+/* metrics-api metric=visits fingerprint=fc976f05f56c */
+WITH slots AS (
+  SELECT
+    user_id AS entity,
+    CAST(FLOOR(CAST(ROUND(TO_UNIXTIME(occurred_at) - TO_UNIXTIME(TIMESTAMP '2026-03-20 23:00:00'), 6) AS DOUBLE) / 1800) AS BIGINT) AS slot,
+    COALESCE(platform, '(none)') AS platform,
+    MIN(occurred_at) AS first_at,
+    MAX(occurred_at) AS last_at,
+    COUNT(*) AS events
+  FROM app_events
+  WHERE
+    occurred_at >= TIMESTAMP '2026-03-21 22:30:00'
+    AND occurred_at < TIMESTAMP '2026-03-30 22:30:00'
+    AND occurred_on >= DATE '2026-03-20'
+    AND occurred_on <= DATE '2026-03-31'
+    AND NOT COALESCE(is_internal, FALSE)
+    AND user_id <> ''
+  GROUP BY
+    1,
+    2,
+    3
+), stretches AS (
+  SELECT
+    entity,
+    first_at,
+    last_at,
+    events,
+    platform,
+    at_platform,
+    COALESCE(
+      SUM(CASE WHEN until + INTERVAL '30' MINUTE < "following" THEN 1 ELSE 0 END) OVER (PARTITION BY entity ORDER BY first_at, platform ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+      0
+    ) AS "session"
+  FROM (
+    SELECT
+      entity,
+      first_at,
+      last_at,
+      events,
+      platform,
+      ROW_NUMBER() OVER (PARTITION BY entity ORDER BY first_at, platform) AS at_platform,
+      MAX(last_at) OVER (PARTITION BY entity ORDER BY first_at, platform ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS until,
+      LEAD(first_at) OVER (PARTITION BY entity ORDER BY first_at, platform) AS "following"
+    FROM slots
+  ) AS slots
+), whole_sessions AS (
+  SELECT
+    entity,
+    "session",
+    MIN(first_at) AS first_at,
+    MAX(last_at) AS last_at,
+    SUM(events) AS events,
+    COALESCE(MIN_BY(platform, at_platform) FILTER(WHERE platform <> '(none)'), '(none)') AS platform
+  FROM stretches
+  GROUP BY
+    1,
+    2
+), long_sessions AS (
+  SELECT
+    entity,
+    "session"
+  FROM whole_sessions
+  WHERE
+    last_at >= first_at + INTERVAL '1' DAY
+), sessions AS (
+  SELECT
+    CAST(CASE
+      WHEN first_at < TIMESTAMP '2026-03-29 01:00:00'
+      THEN first_at + INTERVAL '1' HOUR
+      ELSE first_at + INTERVAL '2' HOUR
+    END AS DATE) AS period,
+    platform,
+    entity,
+    events,
+    ROUND(TO_UNIXTIME(last_at) - TO_UNIXTIME(first_at), 6) AS lasted
+  FROM (
+    SELECT
+      entity,
+      first_at,
+      last_at,
+      events,
+      platform
+    FROM whole_sessions
+    WHERE
+      NOT (last_at >= first_at + INTERVAL '1' DAY)
+    UNION ALL
+    SELECT
+      stretches.entity,
+      MIN(stretches.first_at) AS first_at,
+      MAX(stretches.last_at) AS last_at,
+      SUM(stretches.events) AS events,
+      COALESCE(MIN_BY(stretches.platform, stretches.at_platform) FILTER(WHERE stretches.platform <> '(none)'), '(none)') AS platform
+    FROM stretches
+    JOIN long_sessions
+      ON stretches.entity = long_sessions.entity AND stretches."session" = long_sessions."session"
+    GROUP BY
+      1,
+      stretches."session",
+      CAST(CASE
+        WHEN stretches.first_at < TIMESTAMP '2026-03-29 01:00:00'
+        THEN stretches.first_at + INTERVAL '1' HOUR
+        ELSE stretches.first_at + INTERVAL '2' HOUR
+      END AS DATE)
+  ) AS found
+  WHERE
+    first_at >= TIMESTAMP '2026-03-22 23:00:00' AND first_at < TIMESTAMP '2026-03-29 22:00:00'
+), people AS (
+  SELECT
+    period,
+    platform,
+    entity,
+    COUNT(*) AS count_of_sessions,
+    COUNT(*) FILTER(WHERE events = 1) AS count_of_bounces
+  FROM sessions
+  GROUP BY
+    1,
+    2,
+    3
+), added_up AS (
+  SELECT
+    period,
+    platform,
+    COUNT(*) AS count_of_users,
+    SUM(count_of_sessions) AS count_of_sessions,
+    SUM(count_of_bounces) AS count_of_bounces
+  FROM people
+  GROUP BY
+    1,
+    2
+), spread AS (
+  SELECT
+    period,
+    platform,
+    ELEMENT_AT(
+      TRANSFORM(
+        ARRAY[ARRAY_SORT(ARRAY_AGG(lasted) FILTER(WHERE lasted IS NOT NULL))],
+        v -> ELEMENT_AT(v, CAST(FLOOR(DOUBLE '0.5' * (CARDINALITY(v) - 1)) AS BIGINT) + 1) + (
+          ELEMENT_AT(v, CAST(CEIL(DOUBLE '0.5' * (CARDINALITY(v) - 1)) AS BIGINT) + 1) - ELEMENT_AT(v, CAST(FLOOR(DOUBLE '0.5' * (CARDINALITY(v) - 1)) AS BIGINT) + 1)
+        ) * (DOUBLE '0.5' * (CARDINALITY(v) - 1) % 1)
+      ),
+      1
+    ) AS of_minutes_per_session_median
+  FROM sessions
+  GROUP BY
+    1,
+    2
+), counted AS (
+  SELECT
+    added_up.period,
+    added_up.platform,
+    added_up.count_of_users,
+    added_up.count_of_sessions,
+    added_up.count_of_bounces,
+    spread.of_minutes_per_session_median
+  FROM added_up
+  JOIN spread
+    ON added_up.period = spread.period AND added_up.platform = spread.platform
+), segments AS (
+  SELECT
+    platform
+  FROM counted
+  GROUP BY
+    1
+), people_2 AS (
+  SELECT
+    platform,
+    entity,
+    COUNT(*) AS count_of_sessions,
+    COUNT(*) FILTER(WHERE events = 1) AS count_of_bounces
+  FROM sessions
+  GROUP BY
+    1,
+    2
+), added_up_2 AS (
+  SELECT
+    platform,
+    COUNT(*) AS count_of_users,
+    SUM(count_of_sessions) AS count_of_sessions,
+    SUM(count_of_bounces) AS count_of_bounces
+  FROM people_2
+  GROUP BY
+    1
+), spread_2 AS (
+  SELECT
+    platform,
+    ELEMENT_AT(
+      TRANSFORM(
+        ARRAY[ARRAY_SORT(ARRAY_AGG(lasted) FILTER(WHERE lasted IS NOT NULL))],
+        v -> ELEMENT_AT(v, CAST(FLOOR(DOUBLE '0.5' * (CARDINALITY(v) - 1)) AS BIGINT) + 1) + (
+          ELEMENT_AT(v, CAST(CEIL(DOUBLE '0.5' * (CARDINALITY(v) - 1)) AS BIGINT) + 1) - ELEMENT_AT(v, CAST(FLOOR(DOUBLE '0.5' * (CARDINALITY(v) - 1)) AS BIGINT) + 1)
+        ) * (DOUBLE '0.5' * (CARDINALITY(v) - 1) % 1)
+      ),
+      1
+    ) AS of_minutes_per_session_median
+  FROM sessions
+  GROUP BY
+    1
+)
+SELECT
+  0 AS part,
+  period,
+  platform,
+  value,
+  users,
+  minutes_per_session_median,
+  bounce_rate
+FROM (
+  SELECT
+    spine.period,
+    segments.platform,
+    COALESCE(counted.count_of_sessions, 0) AS value,
+    COALESCE(counted.count_of_users, 0) AS users,
+    CAST(counted.of_minutes_per_session_median AS DOUBLE) / NULLIF(60, 0) AS minutes_per_session_median,
+    CAST(counted.count_of_bounces AS DOUBLE) / NULLIF(counted.count_of_sessions, 0) AS bounce_rate
+  FROM UNNEST(SEQUENCE(DATE '2026-03-23', DATE '2026-03-29', INTERVAL '1' DAY)) AS spine(period)
+  CROSS JOIN segments
+  LEFT JOIN counted
+    ON spine.period = counted.period AND segments.platform = counted.platform
+  ORDER BY
+    period,
+    platform
+  LIMIT 10001
+) AS found
+UNION ALL
+SELECT
+  1 AS part,
+  CAST(NULL AS DATE) AS period,
+  platform,
+  value,
+  users,
+  minutes_per_session_median,
+  bounce_rate
+FROM (
+  SELECT
+    added_up_2.platform,
+    COALESCE(added_up_2.count_of_sessions, 0) AS value,
+    COALESCE(added_up_2.count_of_users, 0) AS users,
+    CAST(spread_2.of_minutes_per_session_median AS DOUBLE) / NULLIF(60, 0) AS minutes_per_session_median,
+    CAST(added_up_2.count_of_bounces AS DOUBLE) / NULLIF(added_up_2.count_of_sessions, 0) AS bounce_rate
+  FROM added_up_2
+  JOIN spread_2
+    ON added_up_2.platform = spread_2.platform
+  ORDER BY
+    platform
+  LIMIT 10001
+) AS found

@@ -1,0 +1,129 @@
+/* metrics-api metric=fruitful_visits fingerprint=ef383f2699d8 */
+WITH slots AS (
+  SELECT
+    user_id AS entity,
+    CAST(FLOOR(CAST((EPOCH_US(occurred_at) - EPOCH_US(TIMESTAMP '2026-03-20 23:00:00')) / 1e6 AS DOUBLE) / 1800) AS BIGINT) AS slot,
+    MIN(occurred_at) AS first_at,
+    MAX(occurred_at) AS last_at,
+    COUNT(*) AS events,
+    COUNT(*) FILTER(
+      WHERE (
+        event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308 AND minutes >= 3
+      )
+      OR event = 'shared'
+    ) AS events_contained
+  FROM app_events
+  WHERE
+    occurred_at >= TIMESTAMP '2026-03-21 22:30:00'
+    AND occurred_at < TIMESTAMP '2026-03-30 22:30:00'
+    AND occurred_on >= DATE '2026-03-20'
+    AND occurred_on <= DATE '2026-03-31'
+    AND NOT COALESCE(is_internal, FALSE)
+    AND user_id <> ''
+  GROUP BY
+    1,
+    2
+), stretches AS (
+  SELECT
+    entity,
+    first_at,
+    last_at,
+    events,
+    events_contained,
+    COALESCE(
+      SUM(CASE WHEN until + INTERVAL '30' MINUTE < "following" THEN 1 ELSE 0 END) OVER (PARTITION BY entity ORDER BY first_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+      0
+    ) AS "session"
+  FROM (
+    SELECT
+      entity,
+      first_at,
+      last_at,
+      events,
+      events_contained,
+      last_at AS until,
+      LEAD(first_at) OVER (PARTITION BY entity ORDER BY first_at) AS "following"
+    FROM slots
+  ) AS slots
+), whole_sessions AS (
+  SELECT
+    entity,
+    "session",
+    MIN(first_at) AS first_at,
+    MAX(last_at) AS last_at,
+    SUM(events) AS events,
+    SUM(events_contained) AS events_contained
+  FROM stretches
+  GROUP BY
+    1,
+    2
+), long_sessions AS (
+  SELECT
+    entity,
+    "session"
+  FROM whole_sessions
+  WHERE
+    last_at >= first_at + INTERVAL '1' DAY
+), sessions AS (
+  SELECT
+    CAST(CASE
+      WHEN first_at < TIMESTAMP '2026-03-29 01:00:00'
+      THEN first_at + INTERVAL '1' HOUR
+      ELSE first_at + INTERVAL '2' HOUR
+    END AS DATE) AS period,
+    entity,
+    events,
+    (EPOCH_US(last_at) - EPOCH_US(first_at)) / 1e6 AS lasted
+  FROM (
+    SELECT
+      entity,
+      first_at,
+      last_at,
+      events,
+      events_contained
+    FROM whole_sessions
+    WHERE
+      NOT (last_at >= first_at + INTERVAL '1' DAY)
+    UNION ALL
+    SELECT
+      stretches.entity,
+      MIN(stretches.first_at) AS first_at,
+      MAX(stretches.last_at) AS last_at,
+      SUM(stretches.events) AS events,
+      SUM(stretches.events_contained) AS events_contained
+    FROM stretches
+    JOIN long_sessions
+      ON stretches.entity = long_sessions.entity AND stretches."session" = long_sessions."session"
+    GROUP BY
+      1,
+      stretches."session",
+      CAST(CASE
+        WHEN stretches.first_at < TIMESTAMP '2026-03-29 01:00:00'
+        THEN stretches.first_at + INTERVAL '1' HOUR
+        ELSE stretches.first_at + INTERVAL '2' HOUR
+      END AS DATE)
+  ) AS found
+  WHERE
+    events_contained > 0
+    AND first_at >= TIMESTAMP '2026-03-22 23:00:00'
+    AND first_at < TIMESTAMP '2026-03-29 22:00:00'
+), counted AS (
+  SELECT
+    period,
+    COUNT(*) AS count_of_sessions
+  FROM sessions
+  GROUP BY
+    1
+)
+SELECT
+  spine.period,
+  COALESCE(counted.count_of_sessions, 0) AS value
+FROM (
+  SELECT
+    CAST(UNNEST(GENERATE_SERIES(DATE '2026-03-23', DATE '2026-03-29', INTERVAL '1' DAY)) AS DATE) AS period
+) AS spine
+LEFT JOIN counted
+  ON spine.period = counted.period
+ORDER BY
+  period
+LIMIT 10001
