@@ -221,8 +221,8 @@ FROM (
     segments.platform,
     COALESCE(counted.count_of_sessions, 0) AS value,
     COALESCE(counted.count_of_users, 0) AS users,
-    CAST(counted.of_minutes_per_session_median AS FLOAT64) / NULLIF(60, 0) AS minutes_per_session_median,
-    CAST(counted.count_of_bounces AS FLOAT64) / NULLIF(counted.count_of_sessions, 0) AS bounce_rate
+    CAST(counted.of_minutes_per_session_median AS FLOAT64) / 60 AS minutes_per_session_median,
+    SAFE_DIVIDE(CAST(counted.count_of_bounces AS FLOAT64), counted.count_of_sessions) AS bounce_rate
   FROM (
     SELECT
       period
@@ -250,8 +250,8 @@ FROM (
     added_up_2.platform,
     COALESCE(added_up_2.count_of_sessions, 0) AS value,
     COALESCE(added_up_2.count_of_users, 0) AS users,
-    CAST(spread_2.of_minutes_per_session_median AS FLOAT64) / NULLIF(60, 0) AS minutes_per_session_median,
-    CAST(added_up_2.count_of_bounces AS FLOAT64) / NULLIF(added_up_2.count_of_sessions, 0) AS bounce_rate
+    CAST(spread_2.of_minutes_per_session_median AS FLOAT64) / 60 AS minutes_per_session_median,
+    SAFE_DIVIDE(CAST(added_up_2.count_of_bounces AS FLOAT64), added_up_2.count_of_sessions) AS bounce_rate
   FROM added_up_2
   JOIN spread_2
     ON added_up_2.platform = spread_2.platform

@@ -8,7 +8,7 @@ WITH slots AS (
     COUNT(*) AS events,
     COUNTIF(
       (
-        event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 3
+        event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64) AND minutes >= 3
       )
       OR event = 'shared'
     ) AS events_contained
