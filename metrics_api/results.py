@@ -112,6 +112,8 @@ def usual_order(by: Iterable[str]) -> tuple[str, ...]:
         "position",
         "period_index",
         "active_days",
+        "after",
+        "gap",
         "from",
         "to",
         "score",

@@ -10,7 +10,7 @@ from metrics_api.families.relations import is_member
 from metrics_api.periods import MICROSECOND
 from metrics_api.plan.expr import Col, all_of, any_of, negated, text
 from metrics_api.plan.nodes import Plan, Project, Union
-from metrics_api.query.bind import BoundQuery, answer_columns
+from metrics_api.query.bind import BoundQuery, statement_columns
 from metrics_api.query.dimension import NONE
 from metrics_api.query.metric_query import CohortAsOf
 from metrics_api.semantic.model import Metric
@@ -73,7 +73,7 @@ def with_each_cohort(query: BoundQuery, parts_of: PartsOf) -> Mapping[str, Plan]
     for label, is_in in groups:
         alone = replace(query, by=rest, where=all_of([query.where, is_in]))
         for part, plan in parts_of(alone).items():
-            columns = (one.name for one in answer_columns(query, families()[query.metric.type])[part])
+            columns = (one.name for one in statement_columns(query, families()[query.metric.type])[part])
             labelled = tuple((one, text(label) if one == several.name else Col(one)) for one in columns)
             found.setdefault(part, []).append(Project(plan, labelled))
     return {part: Union(tuple(plans)) for part, plans in found.items()}

@@ -21,7 +21,8 @@ from metrics_api.families import families
 from metrics_api.families.relations import combined, ordered
 from metrics_api.plan.fingerprint import fingerprint
 from metrics_api.plan.nodes import Plan
-from metrics_api.query.bind import MEMBER_COUNT, MEMBERS, BoundQuery, answer_columns
+from metrics_api.query.bind import MEMBER_COUNT, MEMBERS, BoundQuery, statement_columns
+from metrics_api.query.limits import MOST_COUNTS
 from metrics_api.results import Column
 from metrics_api.semantic.examples import Rows
 from metrics_api.sql.dialect import Dialect
@@ -63,14 +64,16 @@ def plan_of(query: BoundQuery) -> Plan:
     def parts_of(asked: BoundQuery) -> Mapping[str, Plan]:
         return with_each_cohort(asked, of_people)
 
-    columns = answer_columns(query, family)
+    columns = statement_columns(query, family)
     if query.parts[0] in (MEMBERS, MEMBER_COUNT):
         parts: Mapping[str, Plan] = with_members(inner, family)
     else:
         ranked = with_ranking(inner, family)
         parts = with_cohorts_of_each_bucket(ranked, lambda asked: with_subtotals(asked, parts_of))
     named = {part: with_own_names(plan, names) for part, plan in parts.items()}
-    return combined({part: ordered(query, plan, columns[part]) for part, plan in named.items()}, columns)
+    counted = family.finish.columns(query) if family.finish is not None else ()
+    limits = {part: MOST_COUNTS if part in counted else query.limit for part in named}
+    return combined({part: ordered(query, plan, columns[part], limits[part]) for part, plan in named.items()}, columns)
 
 
 def rewritten(plan: Plan, dialect: Dialect, tables: Mapping[str, Rows] | None = None) -> Plan:
@@ -92,4 +95,4 @@ def compile_query(query: BoundQuery, dialect: Dialect, tables: Mapping[str, Rows
         dialect,
         comment=f"metrics-api metric={query.metric.name} fingerprint={mark}",
     )
-    return Statement(text, mark, answer_columns(query, families()[query.metric.type]), plan)
+    return Statement(text, mark, statement_columns(query, families()[query.metric.type]), plan)

@@ -227,7 +227,7 @@ class _Binder:
 
     def dates(self, calendar: Calendar) -> tuple[date, date]:
         today = calendar.local_date(self.as_of)
-        match self.query.time or Last(self.model.project.default_range):
+        match self.query.time or self.family.usual_range(self.metric) or Last(self.model.project.default_range):
             case Between(first, last):
                 return first, today if last is None else last
             case Last(duration, exclude_current):
@@ -474,6 +474,14 @@ def answer_columns(query: BoundQuery, family: Family) -> dict[str, tuple[Column,
             change = Column("change", Type.NUMBER, nullable=True, description="Relative to `previous`.")
             found[part] = (*found[part], previous, change)
     return found
+
+
+def statement_columns(query: BoundQuery, family: Family) -> dict[str, tuple[Column, ...]]:
+    """The columns of each part of the statement: those of the answer, unless the family finishes the part."""
+    found = answer_columns(query, family)
+    if family.finish is None or query.parts[0] in (MEMBERS, MEMBER_COUNT):
+        return found
+    return found | dict(family.finish.columns(query))
 
 
 def _member_columns(query: BoundQuery) -> dict[str, tuple[Column, ...]]:

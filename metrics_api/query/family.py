@@ -12,6 +12,7 @@ from metrics_api.periods import Duration, Grain, Period
 from metrics_api.plan.expr import Type
 from metrics_api.plan.nodes import Plan
 from metrics_api.query.bind import BoundQuery
+from metrics_api.query.metric_query import Last
 from metrics_api.results import Column
 from metrics_api.semantic.model import Metric, Selection
 from metrics_api.semantic.resolve import Scope
@@ -63,6 +64,19 @@ class Members:
     """One column `entity`, each once: those that `query.chosen` tells."""
     fixed: tuple[str, ...] = ()
     """The choices whose words are the same for every metric of the family."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """What a family computes of the warehouse's counts: what no warehouse does exactly, such as a long product."""
+
+    columns: Callable[[BoundQuery], Mapping[str, tuple[Column, ...]]]
+    """Of the asked parts that are finished, what the statement tells instead of the answer's columns.
+
+    Its rows are never cut by the question's limit, so that every group is seen whole; nor are events among them.
+    """
+    rows: Callable[[BoundQuery, str, Sequence[Mapping[str, Any]]], Sequence[Mapping[str, Any]]]
+    """The rows of the answer's part, made of those of the statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +132,10 @@ class Family:
     """The buckets of a question that names none."""
     check: Callable[[BoundQuery], None] = lambda query: None
     """Refuses (QueryError) what this family cannot answer."""
+    usual_range: Callable[[Metric], Last | None] = lambda metric: None
+    """The range of a question that names none, where it is not the project's."""
+    finish: Finish | None = None
+    """What is computed after the warehouse."""
     inputs: Callable[[Any], Sequence[tuple[Path, str]]] = lambda definition: ()
     """The metrics whose numbers a definition calculates with, and where it names them."""
 

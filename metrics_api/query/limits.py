@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MOST_COUNTS = 500_000
+"""Rows of counts of which an answer is computed after the warehouse."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -31,6 +31,7 @@ from metrics_api.query.metric_query import CohortAsOf, MetricQuery
 from metrics_api.results import Answer, Info, split, usual_order, with_completeness
 from metrics_api.semantic.model import SemanticModel, Source
 from metrics_api.serving.asking import ask
+from metrics_api.serving.finishing import finished
 from metrics_api.serving.freshness import newest
 from metrics_api.serving.lineage import ReadTable, lineage
 from metrics_api.serving.missing import explain_failure
@@ -207,7 +208,7 @@ class Project:
 
     def _shaped(self, bound: BoundQuery, statement: Statement, parts: Mapping[str, pa.Table], begun: float) -> Answer:
         """The answer of what came back: in order, cut, and with what is known of its completeness."""
-        parts = {name: self._in_order(bound, part) for name, part in parts.items()}
+        parts = {name: self._in_order(bound, part) for name, part in finished(bound, parts).items()}
         truncated = any(part.num_rows > bound.limit for part in parts.values())
         parts = {name: part.slice(0, bound.limit) for name, part in parts.items()}
         rows = next(iter(parts.values()))
