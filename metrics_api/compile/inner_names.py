@@ -14,11 +14,12 @@ from metrics_api.plan.nodes import Plan, Project, output
 from metrics_api.query.bind import BoundQuery
 
 INNER = re.compile(
-    r"active_days|amount|at|at_least|average_short|bucket|change|closes|cohorts|completed|contained|day|days"
-    r"|days_after|degenerate|denominator|depth|earlier|entity|entries|entry|events|excluded_at|final_day"
-    r"|first_at|first_copy|first_day|first_seen|following|from|held|held_day|is_over|kind|known_day|last_at|lasted"
-    r"|last_day|last_over|lift|long|mask|mean_ratio|newest_day|next_at|next_opens|number|numerator|opens"
-    r"|people|place|ranked_by|removed_at|return_bucket|returns|rows|score|seen|session|share|since|slot|spells|started"
+    r"active_days|after|amount|at|at_least|average_short|bucket|censored|change|closes|cohorts|completed|contained"
+    r"|day|days|days_after|degenerate|denominator|depth|earlier|entity|entries|entry|events|excluded_at|final_day"
+    r"|first_at|first_copy|first_day|first_gap|first_seen|following|from|gap|gaps|held|held_day|is_over|kind"
+    r"|known_day|last_at|last_day|last_over|lasted|lift|long|mask|mean_ratio|median_gap|newest_day|next_at|next_opens"
+    r"|number|numerator|opens|people|place|ranked_by|removed_at|return_bucket|returned|returns|rows|score|second_day"
+    r"|seen|session|share|since|slot|spells|started"
     r"|step|sum_short|then|through|tie|to|until|value_then|weight|who|window_days"
     r"|(from|to)_position"
     r"|(at|by|count_of|entry|events|has|in|input|is|known|mature|max_of|min_of|of|own|reached|rows|score"

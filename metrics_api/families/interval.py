@@ -355,7 +355,7 @@ def _with_shares(curve: Sequence[Row]) -> list[Row]:
     returners = sum(row["returned"] for row in curve)
     staying = below = curve[0]["at_risk"] if curve else 0
     above, so_far = 1, 0
-    found = []
+    found: list[Row] = []
     for row in curve:
         if row["at_risk"] != staying:
             above, below = above * staying, below * row["at_risk"]
@@ -465,7 +465,7 @@ TABLES = {
     ),
 }
 COUNTED = {
-    "summary": Table((), (replace(AFTER, nullable=True), *COUNTS, MEDIAN_GAP), "The curve, and a row for the median."),
+    "summary": Table((replace(AFTER, nullable=True),), (*COUNTS, MEDIAN_GAP), "The curve, and a row for the median."),
     "curve": Table((AFTER,), COUNTS, "The counts of the curve."),
 }
 """What the statement tells of the parts that are finished after it."""

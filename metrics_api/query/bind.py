@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
+from metrics_api.definitions.base import with_article
 from metrics_api.definitions.bins import bins_problem
 from metrics_api.errors import Code, Problem, QueryError, did_you_mean
 from metrics_api.periods import DAY, MICROSECOND, Calendar, Duration, Grain, Period, Span, add_months, is_timezone
@@ -372,7 +373,7 @@ class _Binder:
         valued = self.family.shape == "series" and self.family.measure(self.metric, "value") is not None
         if self.query.compare is not None and not valued:
             self.problem(
-                f"a {self.metric.type} has no value to compare with an earlier one",
+                f"{with_article(self.metric.type)} has no value to compare with an earlier one",
                 "Ask for both ranges by themselves.",
             )
         return self.query.compare
@@ -421,7 +422,7 @@ class _Binder:
         for name in wanted:
             if name not in known:
                 fix = did_you_mean(name, known, what="parts")
-                self.problem(f"a {self.metric.type} metric has no part `{name}`", fix)
+                self.problem(f"{with_article(self.metric.type)} metric has no part `{name}`", fix)
         return tuple(dict.fromkeys(wanted))
 
     def row_limit(self) -> int:

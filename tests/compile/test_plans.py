@@ -55,6 +55,13 @@ WORDS = {
         {"parts": "rows,overall,histogram", "by": "country"},
         {"grain": "week", "parts": "histogram"},
     ),
+    "interval": (
+        {},
+        {"parts": "summary,curve,gaps", "by": "country,user_plan", "subtotals": True, "limit": 5},
+        {"parts": "gaps", "by": "user_plan", "where": "country != 'DE'"},
+        {"parts": "curve", "by": "platform", "top": 2, "last": "6 weeks"},
+        {"parts": "members,member_count", "members": {"zone": "weekly"}},
+    ),
     "lifecycle": (
         *OTHERS,
         {"measures": "active"},

@@ -47,6 +47,7 @@ def test_metrics_and_what_is_known_of_them() -> None:
             "minutes_depth",
             "minutes_per_weekly_active",
             "monthly_actives",
+            "rhythm",
             "share_rate",
             "stickiness",
             "watch_frequency",

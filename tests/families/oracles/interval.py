@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from typing import Literal
 
 from families.oracles.calendar import DAY, day_start, local_date
@@ -122,7 +123,7 @@ def interval(
 
 
 def _rhythm(active: Mapping[str, Sequence[int]], units: int, share: int) -> Rhythm:
-    gaps = {who: [after - day for day, after in zip(days, days[1:], strict=False)] for who, days in active.items()}
+    gaps = {who: [after - day for day, after in pairwise(days)] for who, days in active.items()}
     curve = kaplan_meier([(gaps[who][0], True) if gaps[who] else (units - 1 - active[who][0], False) for who in active])
     enough = Fraction(share, 100)
     of_all = next((step.after for step in curve if step.share_of_all >= enough), None)

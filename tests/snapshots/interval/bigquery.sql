@@ -1,0 +1,185 @@
+/* metrics-api metric=rhythm fingerprint=e96d833a8dd6 */
+WITH active_days AS (
+  SELECT
+    user_id AS entity,
+    DATE_DIFF(
+      DATE(
+        CASE
+          WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00+00'
+          THEN TIMESTAMP_ADD(occurred_at, INTERVAL 1 HOUR)
+          ELSE TIMESTAMP_ADD(occurred_at, INTERVAL 2 HOUR)
+        END,
+        'UTC'
+      ),
+      DATE '2026-01-01',
+      DAY
+    ) AS `day`
+  FROM app_events
+  WHERE
+    occurred_at >= TIMESTAMP '2025-12-31 23:00:00+00'
+    AND occurred_at < TIMESTAMP '2026-03-30 22:00:00+00'
+    AND occurred_on >= DATE '2025-12-30'
+    AND occurred_on <= DATE '2026-03-31'
+    AND NOT COALESCE(is_internal, FALSE)
+    AND (
+      (
+        event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 3
+      )
+      OR event = 'shared'
+    )
+    AND user_id <> ''
+  GROUP BY
+    1,
+    2
+), visits AS (
+  SELECT
+    entity,
+    `day`,
+    MIN(`day`) OVER (PARTITION BY entity ORDER BY `day` ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS first_day,
+    LEAD(`day`) OVER (PARTITION BY entity ORDER BY `day`) AS `following`
+  FROM active_days
+), gaps AS (
+  SELECT
+    entity,
+    `day`,
+    first_day,
+    `following` - `day` AS gap
+  FROM visits
+  WHERE
+    first_day <= 88 - 29
+), first_events AS (
+  SELECT
+    entity,
+    ANY_VALUE(country HAVING MIN `at`) AS country
+  FROM (
+    SELECT
+      user_id AS entity,
+      occurred_at AS `at`,
+      MIN(COALESCE(country, '(none)')) AS country
+    FROM app_events
+    WHERE
+      occurred_at >= TIMESTAMP '2025-12-31 23:00:00+00'
+      AND occurred_at < TIMESTAMP '2026-03-30 22:00:00+00'
+      AND occurred_on >= DATE '2025-12-30'
+      AND occurred_on <= DATE '2026-03-31'
+      AND NOT COALESCE(is_internal, FALSE)
+      AND (
+        (
+          event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 3
+        )
+        OR event = 'shared'
+      )
+      AND user_id <> ''
+    GROUP BY
+      1,
+      2
+  ) AS app_events
+  GROUP BY
+    1
+), people AS (
+  SELECT
+    gaps.entity,
+    gaps.first_day,
+    gaps.first_gap,
+    gaps.median_gap,
+    first_events.country
+  FROM (
+    SELECT
+      entity,
+      MIN(`day`) AS first_day,
+      MIN(CASE WHEN `day` = first_day THEN gap END) AS first_gap,
+      MAX(median_gap) AS median_gap
+    FROM (
+      SELECT
+        entity,
+        `day`,
+        first_day,
+        gap,
+        PERCENTILE_CONT(gap, 0.5) OVER (PARTITION BY entity) AS median_gap
+      FROM gaps
+    ) AS gaps
+    GROUP BY
+      1
+  ) AS gaps
+  JOIN first_events
+    ON gaps.entity = first_events.entity
+), first_returns AS (
+  SELECT
+    country,
+    COALESCE(first_gap, 88 - first_day) AS after,
+    COUNT(first_gap) AS returned,
+    COUNTIF(first_gap IS NULL) AS censored
+  FROM people
+  GROUP BY
+    1,
+    2
+)
+SELECT
+  0 AS part,
+  after,
+  country,
+  at_risk,
+  returned,
+  censored,
+  median_gap
+FROM (
+  SELECT
+    after,
+    country,
+    at_risk,
+    returned,
+    censored,
+    median_gap
+  FROM (
+    SELECT
+      CAST(NULL AS INT64) AS after,
+      country,
+      CAST(NULL AS INT64) AS at_risk,
+      CAST(NULL AS INT64) AS returned,
+      CAST(NULL AS INT64) AS censored,
+      MAX(median_gap_of_group) AS median_gap
+    FROM (
+      SELECT
+        country,
+        PERCENTILE_CONT(median_gap, 0.5) OVER (PARTITION BY country) AS median_gap_of_group
+      FROM people
+    ) AS people
+    GROUP BY
+      2
+    UNION ALL
+    SELECT
+      after,
+      country,
+      SUM(returned + censored) OVER (PARTITION BY country ORDER BY after DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS at_risk,
+      returned,
+      censored,
+      CAST(NULL AS FLOAT64) AS median_gap
+    FROM first_returns
+  ) AS found
+  ORDER BY
+    country NULLS LAST,
+    after NULLS LAST
+  LIMIT 500001
+) AS found
+UNION ALL
+SELECT
+  1 AS part,
+  after,
+  country,
+  at_risk,
+  returned,
+  censored,
+  CAST(NULL AS FLOAT64) AS median_gap
+FROM (
+  SELECT
+    after,
+    country,
+    SUM(returned + censored) OVER (PARTITION BY country ORDER BY after DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS at_risk,
+    returned,
+    censored
+  FROM first_returns
+  ORDER BY
+    country NULLS LAST,
+    after NULLS LAST
+  LIMIT 500001
+) AS found

@@ -1,0 +1,173 @@
+/* metrics-api metric=rhythm fingerprint=e96d833a8dd6 */
+WITH active_days AS (
+  SELECT
+    user_id AS entity,
+    dateDiff(
+      'day',
+      toDate32('2026-01-01'),
+      toDate32(
+        CASE
+          WHEN occurred_at < toDateTime64('2026-03-29 01:00:00', 6, 'UTC')
+          THEN occurred_at + INTERVAL '1' HOUR
+          ELSE occurred_at + INTERVAL '2' HOUR
+        END,
+        'UTC'
+      )
+    ) AS "day"
+  FROM app_events
+  WHERE
+    occurred_at >= toDateTime64('2025-12-31 23:00:00', 6, 'UTC')
+    AND occurred_at < toDateTime64('2026-03-30 22:00:00', 6, 'UTC')
+    AND occurred_on >= toDate32('2025-12-30')
+    AND occurred_on <= toDate32('2026-03-31')
+    AND NOT COALESCE(is_internal, FALSE)
+    AND (
+      (
+        event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308 AND minutes >= 3
+      )
+      OR event = 'shared'
+    )
+    AND user_id <> ''
+  GROUP BY
+    1,
+    2
+), visits AS (
+  SELECT
+    entity,
+    "day",
+    MIN("day") OVER (PARTITION BY entity ORDER BY "day" ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS first_day,
+    lead(toNullable("day")) OVER (PARTITION BY entity ORDER BY "day") AS "following"
+  FROM active_days
+), gaps AS (
+  SELECT
+    entity,
+    "day",
+    first_day,
+    "following" - "day" AS gap
+  FROM visits
+  WHERE
+    first_day <= 88 - 29
+), first_events AS (
+  SELECT
+    entity,
+    argMin(country, "at") AS country
+  FROM (
+    SELECT
+      user_id AS entity,
+      occurred_at AS "at",
+      MIN(COALESCE(country, '(none)')) AS country
+    FROM app_events
+    WHERE
+      occurred_at >= toDateTime64('2025-12-31 23:00:00', 6, 'UTC')
+      AND occurred_at < toDateTime64('2026-03-30 22:00:00', 6, 'UTC')
+      AND occurred_on >= toDate32('2025-12-30')
+      AND occurred_on <= toDate32('2026-03-31')
+      AND NOT COALESCE(is_internal, FALSE)
+      AND (
+        (
+          event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308 AND minutes >= 3
+        )
+        OR event = 'shared'
+      )
+      AND user_id <> ''
+    GROUP BY
+      1,
+      2
+  ) AS app_events
+  GROUP BY
+    1
+), people AS (
+  SELECT
+    gaps.entity AS entity,
+    gaps.first_day AS first_day,
+    gaps.first_gap AS first_gap,
+    gaps.median_gap AS median_gap,
+    first_events.country AS country
+  FROM (
+    SELECT
+      entity,
+      MIN("day") AS first_day,
+      MIN(gap) FILTER(WHERE "day" = first_day) AS first_gap,
+      quantileExactInclusive(0.5)(gap) AS median_gap
+    FROM gaps
+    GROUP BY
+      1
+  ) AS gaps
+  JOIN first_events
+    ON gaps.entity = first_events.entity
+), first_returns AS (
+  SELECT
+    country,
+    COALESCE(first_gap, 88 - first_day) AS after,
+    toInt64(COUNT(first_gap)) AS returned,
+    toInt64(COUNT(*) FILTER(WHERE first_gap IS NULL)) AS censored
+  FROM people
+  GROUP BY
+    1,
+    2
+)
+SELECT
+  0 AS part,
+  after,
+  country,
+  at_risk,
+  returned,
+  censored,
+  median_gap
+FROM (
+  SELECT
+    after,
+    country,
+    at_risk,
+    returned,
+    censored,
+    median_gap
+  FROM (
+    SELECT
+      CAST(NULL AS Nullable(Int64)) AS after,
+      country,
+      CAST(NULL AS Nullable(Int64)) AS at_risk,
+      CAST(NULL AS Nullable(Int64)) AS returned,
+      CAST(NULL AS Nullable(Int64)) AS censored,
+      quantileExactInclusive(0.5)(median_gap) AS median_gap
+    FROM people
+    GROUP BY
+      2
+    UNION ALL
+    SELECT
+      after,
+      country,
+      SUM(returned + censored) OVER (PARTITION BY country ORDER BY after DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS at_risk,
+      returned,
+      censored,
+      CAST(NULL AS Nullable(Float64)) AS median_gap
+    FROM first_returns
+  ) AS found
+  ORDER BY
+    2,
+    1
+  LIMIT 500001
+) AS found
+UNION ALL
+SELECT
+  1 AS part,
+  after,
+  country,
+  at_risk,
+  returned,
+  censored,
+  CAST(NULL AS Nullable(Float64)) AS median_gap
+FROM (
+  SELECT
+    after,
+    country,
+    SUM(returned + censored) OVER (PARTITION BY country ORDER BY after DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS at_risk,
+    returned,
+    censored
+  FROM first_returns
+  ORDER BY
+    2,
+    1
+  LIMIT 500001
+) AS found
+SETTINGS join_use_nulls = 1, aggregate_functions_null_for_empty = 1, prefer_column_name_to_alias = 1
