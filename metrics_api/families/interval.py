@@ -170,8 +170,8 @@ def _events(query: BoundQuery, projected: Mapping[str, Expr]) -> Plan:
     return Filter(events, is_known(query, Col("entity")))
 
 
-def _gaps(query: BoundQuery) -> Plan:
-    """entity, day, first_day, gap: of those who count, a row for each active unit and the units until the next."""
+def _visits(query: BoundQuery) -> Plan:
+    """entity, day, following: each active unit of a person, and the next one."""
     spec: Interval = query.metric.spec
     span = looked_at(query)
     start = instant(span.start, role="range_start")
@@ -180,25 +180,25 @@ def _gaps(query: BoundQuery) -> Plan:
         first = Lit(query.first, Type.DATE, role="first_day")
         day = call("days_between", first, local_date(query, Col(AT), span))
     active = Named("active_days", Aggregate(_events(query, {"day": day}), keep("entity", "day"), ()))
-    person, order = (Col("entity"),), (Col("day"),)
-    first_day = Over("min", (Col("day"),), person, order, including_current=True)
-    following = Over("lead", (Col("day"),), person, order)
-    beside = Project(active, (*keep("entity", "day"), ("first_day", first_day), ("following", following)))
-    followed = call("sub", _last_unit(query), Lit(least_follow_up(query), Type.INTEGER, role="follow_up"))
-    counted = Filter(Named("visits", beside), call("le", Col("first_day"), followed))
-    gap = call("sub", Col("following"), Col("day"))
-    return Named("gaps", Project(counted, (*keep("entity", "day", "first_day"), ("gap", gap))))
+    following = Over("lead", (Col("day"),), (Col("entity"),), (Col("day"),))
+    return Named("visits", Project(active, (*keep("entity", "day"), ("following", following))))
 
 
-def _people(query: BoundQuery, gaps: Plan) -> Plan:
+GAP = call("sub", Col("following"), Col("day"))
+
+
+def _people(query: BoundQuery, visits: Plan) -> Plan:
     """entity, first_day, first_gap, median_gap, breakdowns: those who count; gaps are null of who never returned."""
-    at_first = call("eq", Col("day"), Col("first_day"))
     told = (
         ("first_day", Agg("min", (Col("day"),))),
-        ("first_gap", Agg("min", (Col("gap"),), at_first)),
-        ("median_gap", quantile(Col("gap"), "0.5")),
+        ("second_day", Agg("min", (Col("following"),))),
+        ("median_gap", quantile(GAP, "0.5")),
     )
-    return Named("people", _labelled(query, Aggregate(gaps, keep("entity"), told)))
+    each = Aggregate(visits, keep("entity"), told)
+    followed = call("sub", _last_unit(query), Lit(least_follow_up(query), Type.INTEGER, role="follow_up"))
+    counted = Filter(Named("rhythms", each), call("le", Col("first_day"), followed))
+    first_gap = ("first_gap", call("sub", Col("second_day"), Col("first_day")))
+    return Named("people", _labelled(query, Project(counted, (*keep("entity", "first_day", "median_gap"), first_gap))))
 
 
 def _labelled(query: BoundQuery, rows: Plan) -> Plan:
@@ -223,8 +223,8 @@ def _labelled(query: BoundQuery, rows: Plan) -> Plan:
 
 
 def plan(query: BoundQuery) -> Mapping[str, Plan]:
-    gaps = _gaps(query)
-    people = _people(query, gaps)
+    visits = _visits(query)
+    people = _people(query, visits)
 
     def of(part: str) -> Plan:
         match part:
@@ -232,7 +232,7 @@ def plan(query: BoundQuery) -> Mapping[str, Plan]:
                 return _summary(query, people)
             case "curve":
                 return _curve(query, people)
-        return _histogram(query, gaps, people)
+        return _histogram(query, visits, people)
 
     return {part: of(part) for part in query.parts}
 
@@ -266,11 +266,12 @@ def _summary(query: BoundQuery, people: Plan) -> Plan:
     return Union((whole_group, Project(curve, (*told, ("median_gap", Lit(None, Type.NUMBER))))))
 
 
-def _histogram(query: BoundQuery, gaps: Plan, people: Plan) -> Plan:
+def _histogram(query: BoundQuery, visits: Plan, people: Plan) -> Plan:
     """gap, breakdowns, gaps, users: how many gaps are so long, and how many people's median gap is up to so long."""
     by = keep(*(one.name for one in query.by))
-    known = Filter(gaps, call("not_", call("is_null", Col("gap"))))
-    each = Aggregate(_labelled(query, known), (*keep("gap"), *by), (("gaps", Agg("count_rows")),))
+    returned = Filter(visits, call("not_", call("is_null", Col("following"))))
+    theirs = Join(returned, Project(people, (*keep("entity"), *by)), "inner", on=(("entity", "entity"),))
+    each = Aggregate(theirs, (("gap", GAP), *by), (("gaps", Agg("count_rows")),))
     # Medians are whole or halves: the whole number that is not below one is half of twice it and one, rounded down.
     twice = call("add", call("mul", Col("median_gap"), integer(2)), integer(1))
     returning = Filter(people, call("not_", call("is_null", Col("median_gap"))))
@@ -289,7 +290,7 @@ def _histogram(query: BoundQuery, gaps: Plan, people: Plan) -> Plan:
 def ranking(query: BoundQuery) -> tuple[Plan, str]:
     """The groups by their people."""
     by = keep(*(one.name for one in query.by))
-    return Aggregate(_people(query, _gaps(query)), by, (("users", Agg("count_rows")),)), "users"
+    return Aggregate(_people(query, _visits(query)), by, (("users", Agg("count_rows")),)), "users"
 
 
 def choices(metric: Metric) -> Mapping[str, tuple[str, ...] | Type]:
@@ -300,7 +301,7 @@ def choices(metric: Metric) -> Mapping[str, tuple[str, ...] | Type]:
 def members(query: BoundQuery) -> Plan:
     """Those whose own median gap lies in a habit zone, or who never returned; unless one is chosen all who count."""
     spec: Interval = query.metric.spec
-    people = _people(query, _gaps(query))
+    people = _people(query, _visits(query))
     return Project(Filter(people, _in_zone(spec, query.chosen.get("zone"))), keep("entity"))
 
 

@@ -135,6 +135,11 @@ QUESTIONS = (
         "occurred_at user_id minutes", since="2025-08-31 22:00:00",
     ),
     Question(
+        "rhythm", "rhythm", SEASON,
+        ("users", "returners", "interval_of_returners", "interval_of_all", "median_gap"), VALUE,
+        "occurred_at user_id minutes", grows=True,
+    ),
+    Question(
         "engaged_by_day", "engaged_users", {"start": "2025-11-01", "end": "2025-11-30"}, ("period", "size"), VALUE,
         "occurred_at user_id minutes", since="2025-10-25 22:00:00", grows=True,
     ),

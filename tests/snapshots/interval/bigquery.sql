@@ -1,4 +1,4 @@
-/* metrics-api metric=rhythm fingerprint=e96d833a8dd6 */
+/* metrics-api metric=rhythm fingerprint=6de2dafe9163 */
 WITH active_days AS (
   SELECT
     user_id AS entity,
@@ -23,7 +23,7 @@ WITH active_days AS (
     AND NOT COALESCE(is_internal, FALSE)
     AND (
       (
-        event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 3
+        event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64) AND minutes >= 3
       )
       OR event = 'shared'
     )
@@ -35,18 +35,24 @@ WITH active_days AS (
   SELECT
     entity,
     `day`,
-    MIN(`day`) OVER (PARTITION BY entity ORDER BY `day` ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS first_day,
     LEAD(`day`) OVER (PARTITION BY entity ORDER BY `day`) AS `following`
   FROM active_days
-), gaps AS (
+), rhythms AS (
   SELECT
     entity,
-    `day`,
-    first_day,
-    `following` - `day` AS gap
-  FROM visits
-  WHERE
-    first_day <= 88 - 29
+    MIN(`day`) AS first_day,
+    MIN(`following`) AS second_day,
+    MAX(median_gap) AS median_gap
+  FROM (
+    SELECT
+      entity,
+      `day`,
+      `following`,
+      PERCENTILE_CONT(`following` - `day`, 0.5) OVER (PARTITION BY entity) AS median_gap
+    FROM visits
+  ) AS visits
+  GROUP BY
+    1
 ), first_events AS (
   SELECT
     entity,
@@ -65,7 +71,7 @@ WITH active_days AS (
       AND NOT COALESCE(is_internal, FALSE)
       AND (
         (
-          event = 'watched' AND minutes >= 1 AND minutes <= CAST('1.7976931348623157E+308' AS FLOAT64) AND minutes >= 3
+          event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64) AND minutes >= 3
         )
         OR event = 'shared'
       )
@@ -78,31 +84,23 @@ WITH active_days AS (
     1
 ), people AS (
   SELECT
-    gaps.entity,
-    gaps.first_day,
-    gaps.first_gap,
-    gaps.median_gap,
+    rhythms.entity,
+    rhythms.first_day,
+    rhythms.median_gap,
+    rhythms.first_gap,
     first_events.country
   FROM (
     SELECT
       entity,
-      MIN(`day`) AS first_day,
-      MIN(CASE WHEN `day` = first_day THEN gap END) AS first_gap,
-      MAX(median_gap) AS median_gap
-    FROM (
-      SELECT
-        entity,
-        `day`,
-        first_day,
-        gap,
-        PERCENTILE_CONT(gap, 0.5) OVER (PARTITION BY entity) AS median_gap
-      FROM gaps
-    ) AS gaps
-    GROUP BY
-      1
-  ) AS gaps
+      first_day,
+      median_gap,
+      second_day - first_day AS first_gap
+    FROM rhythms
+    WHERE
+      first_day <= 88 - 29
+  ) AS rhythms
   JOIN first_events
-    ON gaps.entity = first_events.entity
+    ON rhythms.entity = first_events.entity
 ), first_returns AS (
   SELECT
     country,

@@ -1,12 +1,16 @@
-/* metrics-api metric=rhythm fingerprint=e96d833a8dd6 */
+/* metrics-api metric=rhythm fingerprint=6de2dafe9163 */
 WITH active_days AS (
   SELECT
     user_id AS entity,
-    CAST(CASE
-      WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
-      THEN occurred_at + INTERVAL '1 HOUR'
-      ELSE occurred_at + INTERVAL '2 HOUR'
-    END AS DATE) - DATE '2026-01-01' AS "day"
+    DATEDIFF(
+      DAY,
+      DATE '2026-01-01',
+      CAST(CASE
+        WHEN occurred_at < TIMESTAMP '2026-03-29 01:00:00'
+        THEN occurred_at + INTERVAL '1 HOUR'
+        ELSE occurred_at + INTERVAL '2 HOUR'
+      END AS DATE)
+    ) AS "day"
   FROM app_events
   WHERE
     occurred_at >= TIMESTAMP '2025-12-31 23:00:00'
@@ -31,18 +35,24 @@ WITH active_days AS (
   SELECT
     entity,
     "day",
-    MIN("day") OVER (PARTITION BY entity ORDER BY "day" ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS first_day,
     LEAD("day") OVER (PARTITION BY entity ORDER BY "day") AS "following"
   FROM active_days
-), gaps AS (
+), rhythms AS (
   SELECT
     entity,
-    "day",
-    first_day,
-    "following" - "day" AS gap
-  FROM visits
-  WHERE
-    first_day <= 88 - 29
+    MIN("day") AS first_day,
+    MIN("following") AS second_day,
+    MAX(median_gap) AS median_gap
+  FROM (
+    SELECT
+      entity,
+      "day",
+      "following",
+      PERCENTILE_CONT(0.5) WITHIN GROUP(ORDER BY CAST("following" - "day" AS DOUBLE PRECISION)) OVER (PARTITION BY entity) AS median_gap
+    FROM visits
+  ) AS visits
+  GROUP BY
+    1
 ), first_events AS (
   SELECT
     entity,
@@ -82,31 +92,23 @@ WITH active_days AS (
     1
 ), people AS (
   SELECT
-    gaps.entity,
-    gaps.first_day,
-    gaps.first_gap,
-    gaps.median_gap,
+    rhythms.entity,
+    rhythms.first_day,
+    rhythms.median_gap,
+    rhythms.first_gap,
     first_events.country
   FROM (
     SELECT
       entity,
-      MIN("day") AS first_day,
-      MIN(CASE WHEN "day" = first_day THEN gap END) AS first_gap,
-      MAX(median_gap) AS median_gap
-    FROM (
-      SELECT
-        entity,
-        "day",
-        first_day,
-        gap,
-        PERCENTILE_CONT(0.5) WITHIN GROUP(ORDER BY CAST(gap AS DOUBLE PRECISION)) OVER (PARTITION BY entity) AS median_gap
-      FROM gaps
-    ) AS gaps
-    GROUP BY
-      1
-  ) AS gaps
+      first_day,
+      median_gap,
+      second_day - first_day AS first_gap
+    FROM rhythms
+    WHERE
+      first_day <= 88 - 29
+  ) AS rhythms
   JOIN first_events
-    ON gaps.entity = first_events.entity
+    ON rhythms.entity = first_events.entity
 ), first_returns AS (
   SELECT
     country,

@@ -1,4 +1,4 @@
-/* metrics-api metric=rhythm fingerprint=e96d833a8dd6 */
+/* metrics-api metric=rhythm fingerprint=6de2dafe9163 */
 WITH active_days AS (
   SELECT
     user_id AS entity,
@@ -32,18 +32,17 @@ WITH active_days AS (
   SELECT
     entity,
     "DAY",
-    MIN("DAY") OVER (PARTITION BY entity ORDER BY "DAY" ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS first_day,
     LEAD("DAY") OVER (PARTITION BY entity ORDER BY "DAY") AS "FOLLOWING"
   FROM active_days
-), gaps AS (
+), rhythms AS (
   SELECT
     entity,
-    "DAY",
-    first_day,
-    "FOLLOWING" - "DAY" AS gap
+    MIN("DAY") AS first_day,
+    MIN("FOLLOWING") AS second_day,
+    PERCENTILE_CONT(0.5) WITHIN GROUP(ORDER BY CAST("FOLLOWING" - "DAY" AS DOUBLE)) AS median_gap
   FROM visits
-  WHERE
-    first_day <= 88 - 29
+  GROUP BY
+    1
 ), first_events AS (
   SELECT
     entity,
@@ -75,23 +74,23 @@ WITH active_days AS (
     1
 ), people AS (
   SELECT
-    gaps.entity,
-    gaps.first_day,
-    gaps.first_gap,
-    gaps.median_gap,
+    rhythms.entity,
+    rhythms.first_day,
+    rhythms.median_gap,
+    rhythms.first_gap,
     first_events.country
   FROM (
     SELECT
       entity,
-      MIN("DAY") AS first_day,
-      MIN(CASE WHEN "DAY" = first_day THEN gap END) AS first_gap,
-      PERCENTILE_CONT(0.5) WITHIN GROUP(ORDER BY CAST(gap AS DOUBLE)) AS median_gap
-    FROM gaps
-    GROUP BY
-      1
-  ) AS gaps
+      first_day,
+      median_gap,
+      second_day - first_day AS first_gap
+    FROM rhythms
+    WHERE
+      first_day <= 88 - 29
+  ) AS rhythms
   JOIN first_events
-    ON gaps.entity = first_events.entity
+    ON rhythms.entity = first_events.entity
 ), first_returns AS (
   SELECT
     country,

@@ -1,4 +1,4 @@
-/* metrics-api metric=rhythm fingerprint=e96d833a8dd6 */
+/* metrics-api metric=rhythm fingerprint=6de2dafe9163 */
 WITH active_days AS (
   SELECT
     user_id AS entity,
@@ -31,18 +31,17 @@ WITH active_days AS (
   SELECT
     entity,
     `day`,
-    MIN(`day`) OVER (PARTITION BY entity ORDER BY `day` ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS first_day,
     LEAD(`day`) OVER (PARTITION BY entity ORDER BY `day`) AS `following`
   FROM active_days
-), gaps AS (
+), rhythms AS (
   SELECT
     entity,
-    `day`,
-    first_day,
-    `following` - `day` AS gap
+    MIN(`day`) AS first_day,
+    MIN(`following`) AS second_day,
+    PERCENTILE(`following` - `day`, 0.5) AS median_gap
   FROM visits
-  WHERE
-    first_day <= 88 - 29
+  GROUP BY
+    1
 ), first_events AS (
   SELECT
     entity,
@@ -74,23 +73,23 @@ WITH active_days AS (
     1
 ), people AS (
   SELECT
-    gaps.entity,
-    gaps.first_day,
-    gaps.first_gap,
-    gaps.median_gap,
+    rhythms.entity,
+    rhythms.first_day,
+    rhythms.median_gap,
+    rhythms.first_gap,
     first_events.country
   FROM (
     SELECT
       entity,
-      MIN(`day`) AS first_day,
-      MIN(gap) FILTER(WHERE `day` = first_day) AS first_gap,
-      PERCENTILE(gap, 0.5) AS median_gap
-    FROM gaps
-    GROUP BY
-      1
-  ) AS gaps
+      first_day,
+      median_gap,
+      second_day - first_day AS first_gap
+    FROM rhythms
+    WHERE
+      first_day <= 88 - 29
+  ) AS rhythms
   JOIN first_events
-    ON gaps.entity = first_events.entity
+    ON rhythms.entity = first_events.entity
 ), first_returns AS (
   SELECT
     country,
