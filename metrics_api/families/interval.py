@@ -47,8 +47,8 @@ DAYS_IN_ZONE: Mapping[str, int | None] = {
     "daily": 1, "weekly": 7, "monthly": 31, "quarterly": 92, "half_yearly": 183, "yearly": 366, "beyond": None,
 }  # fmt: skip
 """The longest gap of each habit, in days."""
-ONE_TIME = "one_time"
-"""Members who never came back, and so have no habit."""
+HOURLY, ONE_TIME = "hourly", "one_time"
+"""The habit that only hours make; members who never came back, and so have none."""
 
 
 class IntervalDefinition(MetricDefinition):
@@ -88,7 +88,7 @@ class Interval:
         """The longest gap of each habit, in units."""
         if self.unit == DAY:
             return DAYS_IN_ZONE
-        return {"hourly": 1, **{name: days and days * (DAY // HOUR) for name, days in DAYS_IN_ZONE.items()}}
+        return {HOURLY: 1, **{name: days and days * (DAY // HOUR) for name, days in DAYS_IN_ZONE.items()}}
 
 
 # -- resolving --------------------------------------------------------------------------------------------------------
@@ -120,6 +120,9 @@ def resolve(definition: IntervalDefinition, scope: Scope) -> Interval | None:
 
 def check(query: BoundQuery) -> None:
     spec: Interval = query.metric.spec
+    if query.chosen.get("zone") == HOURLY and HOURLY not in spec.zones:
+        fix = "Ask for another, or write `unit: hour` in the metric."
+        raise QueryError(f"{query.metric.name}: gaps of days make no hourly habit", fix=fix)
     span = query.calendar.span(query.first, query.last)
     if (units := (span.end - span.start) // spec.unit) > MOST_UNITS:
         name, word = query.metric.name, spec.word
@@ -291,11 +294,6 @@ def ranking(query: BoundQuery) -> tuple[Plan, str]:
     """The groups by their people."""
     by = keep(*(one.name for one in query.by))
     return Aggregate(_people(query, _visits(query)), by, (("users", Agg("count_rows")),)), "users"
-
-
-def choices(metric: Metric) -> Mapping[str, tuple[str, ...] | Type]:
-    spec: Interval = metric.spec
-    return {"zone": (*spec.zones, ONE_TIME)}
 
 
 def members(query: BoundQuery) -> Plan:
@@ -502,7 +500,7 @@ FAMILY = Family(
     plan=plan,
     conventions=conventions,
     tables=TABLES,
-    members=Members(choices, members),
+    members=Members(lambda metric: {"zone": (HOURLY, *DAYS_IN_ZONE, ONE_TIME)}, members, fixed=("zone",)),
     ranking=ranking,
     check=check,
     usual_range=lambda metric: Last(metric.spec.lookback, exclude_current=True),

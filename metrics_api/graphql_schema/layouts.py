@@ -34,7 +34,7 @@ _STATISTIC = re.compile(r"(.+)_(average|median|min|max|p[1-9][0-9]?)")
 _STATISTICS = ("average", "median", "p25", "p75", "p90", "min", "max")
 _BUCKETS = ("period", "start")
 """Keys that are labels of buckets."""
-_SMALL = ("position", "period_index")
+_SMALL = ("position", "period_index", "after", "gap", "interval_of_returners", "interval_of_all", "lookback")
 _ROWS: Mapping[str, str] = {"rows": "Row", "steps": "Step", "cells": "Cell"}
 """How the types of some parts' rows end; others are called as the part."""
 _FLAGS = (

@@ -43,6 +43,7 @@ def test_metrics_and_what_is_known_of_them() -> None:
             "feature_breadth",
             "first_discovery",
             "first_month_by_day",
+            "fruitful_visits",
             "growth",
             "minutes_depth",
             "minutes_per_weekly_active",

@@ -114,10 +114,11 @@ by_hour: {type: interval, on: watch, unit: hour}
         ),
         (
             {"metric": "rhythm", "parts": "members", "members": {"zone": "hourly"}},
-            (
-                "rhythm: there is no zone `hourly`\n    The values of `zone` are `beyond`, `daily`, `half_yearly`, "
-                "`monthly`, `one_time`, `quarterly`, `weekly`, `yearly`."
-            ),
+            ("rhythm: gaps of days make no hourly habit\n    Ask for another, or write `unit: hour` in the metric."),
+        ),
+        (
+            {"metric": "rhythm", "parts": "members", "members": {"zone": "weekl"}},
+            "rhythm: there is no zone `weekl`\n    Did you mean `weekly`?",
         ),
         (
             {"metric": "rhythm", "measures": "value"},
