@@ -209,7 +209,7 @@ def put(tables: Mapping[str, pa.Table]) -> None:
     """Make these the rows of the tables of these names, which are made where they are not there or of other columns."""
     with writer().transaction(), writer().cursor() as cursor:
         for name, table in tables.items():
-            quoted = '"' + name + '"'
+            quoted = '"' + name.replace('"', '""') + '"'
             if _made.get(name) == table.schema:
                 cursor.execute(f"TRUNCATE public.{quoted}")
             else:

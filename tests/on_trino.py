@@ -117,7 +117,8 @@ def put(tables: Mapping[str, pa.Table]) -> None:
     cursor = server().cursor()
     for name, table in tables.items():
         cursor.register("incoming", table)
-        cursor.execute(f'CREATE OR REPLACE TABLE {CATALOG}.{SCHEMA}."{name}" AS SELECT * FROM incoming')
+        quoted = name.replace('"', '""')
+        cursor.execute(f'CREATE OR REPLACE TABLE {CATALOG}.{SCHEMA}."{quoted}" AS SELECT * FROM incoming')
         cursor.unregister("incoming")
     cursor.close()
 

@@ -25,7 +25,7 @@ from sqlglot import exp
 from metrics_api.engines import Engine
 from metrics_api.engines.clickhouse_rows import UTC, is_ambiguous, plain
 from metrics_api.engines.settings import secret, whole, without, yes
-from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, ends
+from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, asked_again, ends
 from metrics_api.errors import MissingDriver, WarehouseError
 from metrics_api.plan.expr import Type, Value
 from metrics_api.sql.dialect import Dialect, Sql, filter_clause, function, spaces, text, timestamp_text
@@ -320,6 +320,7 @@ class ClickHouseWarehouse(Connected):
         if first is None:
             yield plain(pa.Table.from_batches([], schema=reader.schema), types)
 
+    @asked_again
     def estimate(self, sql: str) -> Cost:
         """Rows of the parts of tables that the statement would read, after pruning; bytes are not told."""
         with self._told():
@@ -329,6 +330,7 @@ class ClickHouseWarehouse(Connected):
         place = found.column_names.index("rows")
         return Cost(rows=sum(int(row[place]) for row in found.result_rows))
 
+    @asked_again
     def columns(self, table: str) -> tuple[tuple[str, str], ...] | None:
         named = ClickHouseDialect().table(table).sql("clickhouse")
         try:
@@ -337,6 +339,7 @@ class ClickHouseWarehouse(Connected):
         except _NoSuchTable:
             return None
 
+    @asked_again
     def keys(self, table: str) -> frozenset[str] | None:
         """The columns of the partition and sorting keys, as such or within functions such as toYYYYMM."""
         *database, name = (part.name for part in ClickHouseDialect().table(table).parts)

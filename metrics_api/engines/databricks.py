@@ -173,11 +173,14 @@ class DatabricksWarehouse(Connected):
     def _put_back(self, held: _Held) -> None:
         held.is_new = False
         with self._changing:
-            keep = not (held.is_broken or self._closed)
-            if keep:
+            over = []
+            if held.is_broken or self._closed:
+                # What ended one session, such as a restart, has mostly ended those that were idle too.
+                over, self._idle = [held, *self._idle], []
+            else:
                 self._idle.append(held)
-        if not keep:
-            held.end()
+        for one in over:
+            one.end()
 
     def _cancel(self, cursor: Any, over: threading.Event) -> None:
         """End a statement, once Databricks has said what it is called, by a session that is not waiting for it."""

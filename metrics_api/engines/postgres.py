@@ -18,7 +18,7 @@ from sqlglot import exp
 
 from metrics_api.engines import Engine
 from metrics_api.engines.settings import secret, whole, without
-from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, ends
+from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, asked_again, ends
 from metrics_api.errors import MissingDriver, WarehouseError
 from metrics_api.plan.expr import Type, Value
 from metrics_api.sql.dialect import Dialect, Sql, enclosed, filter_clause, function, parenthesized, text
@@ -190,6 +190,7 @@ class PostgresWarehouse(Connected):
                 session.execute(b"SET LOCAL cursor_tuple_fraction = 1")
                 yield Stream(_pieces(cursor.execute(sql.encode())))
 
+    @asked_again
     def estimate(self, sql: str) -> Cost:
         """Rows, and bytes of them, that the planner expects its scans to return."""
         with self._taken() as session:
@@ -198,12 +199,14 @@ class PostgresWarehouse(Connected):
         rows = sum(scan["Plan Rows"] for scan in scans)
         return Cost(rows, sum(scan["Plan Rows"] * scan["Plan Width"] for scan in scans))
 
+    @asked_again
     def columns(self, table: str) -> tuple[tuple[str, str], ...] | None:
         named = PostgresDialect().table(table).sql("postgres")
         with self._taken() as session:
             rows = session.execute(_COLUMNS, (named,)).fetchall()
         return tuple((str(name), str(type_)) for name, type_ in rows if name is not None) if rows else None
 
+    @asked_again
     def keys(self, table: str) -> frozenset[str] | None:
         """The columns of the partition key, and the first of each index."""
         named = PostgresDialect().table(table).sql("postgres")

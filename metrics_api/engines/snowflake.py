@@ -23,7 +23,7 @@ from sqlglot import exp
 from metrics_api.engines import Engine
 from metrics_api.engines.settings import whole, without
 from metrics_api.engines.snowflake_login import secrets
-from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, ends
+from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, asked_again, ends
 from metrics_api.errors import MissingDriver, WarehouseError
 from metrics_api.plan.expr import Type, Value
 from metrics_api.sql.dialect import Dialect, Sql, enclosed, function, spaces, text, timestamp_text
@@ -199,6 +199,7 @@ class SnowflakeWarehouse(Connected):
             pieces = iter([_arrow(cursor)]) if whole else _pieces(cursor)
             yield Stream(pieces, statement=cursor.sfqid)
 
+    @asked_again
     def estimate(self, sql: str) -> Cost:
         """Bytes of the micro-partitions that the statement would read, after pruning; rows are not told."""
         with self._told() as session, session.cursor() as cursor:
@@ -206,6 +207,7 @@ class SnowflakeWarehouse(Connected):
         told = json.loads(row[0]).get("GlobalStats", {}) if row else {}
         return Cost(bytes=told.get("bytesAssigned"))
 
+    @asked_again
     def columns(self, table: str) -> tuple[tuple[str, str], ...] | None:
         named = SnowflakeDialect().table(table).sql("snowflake")
         try:

@@ -22,7 +22,7 @@ from sqlglot import exp
 
 from metrics_api.engines import Engine
 from metrics_api.engines.settings import secret, whole, without, yes
-from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, ends
+from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, asked_again, ends
 from metrics_api.errors import MissingDriver, WarehouseError
 from metrics_api.plan.expr import Type, Value
 from metrics_api.sql.dialect import Dialect, Sql, enclosed, function, parenthesized, text
@@ -132,12 +132,14 @@ class SparkWarehouse(Connected):
             frame = session.sql(sql)
             yield Stream(iter([of_usual_types(frame.toArrow())]) if whole else _pieces(frame), statement=name)
 
+    @asked_again
     def estimate(self, sql: str) -> Cost:
         """Bytes of the tables that the statement would read, as far as Spark knows their size."""
         with self._told() as session:
             told = session.sql(f"EXPLAIN COST {sql}").toArrow().column(0).to_pylist()
         return cost_of(told, "Spark")
 
+    @asked_again
     def columns(self, table: str) -> tuple[tuple[str, str], ...] | None:
         named = SparkDialect().table(table).sql("spark")
         try:

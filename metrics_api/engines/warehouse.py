@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from metrics_api.errors import WarehouseError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from metrics_api.sql.dialect import Dialect
 
 T = TypeVar("T")
+W = TypeVar("W")
 
 
 class MayPass(WarehouseError):
@@ -240,6 +242,16 @@ def retried(ask: Callable[[], T], stop: Stop) -> T:
                 raise
         stop.wait(pause * random.uniform(0.5, 1.5))  # noqa: S311 - that many callers do not come back at once
     raise AssertionError
+
+
+def asked_again(ask: Callable[[W, str], T]) -> Callable[[W, str], T]:
+    """A method that asks a warehouse about a table or statement, tried again where that may help."""
+
+    @wraps(ask)
+    def asked(self: W, about: str) -> T:
+        return retried(lambda: ask(self, about), Stop())
+
+    return asked
 
 
 def spoken_by(warehouse: Warehouse | None, usual: Dialect) -> Dialect:

@@ -54,7 +54,10 @@ def examples() -> tuple[str, str]:
             if reference.kind in ("event", "moment") and name not in metrics:
                 named[name] = None
     events = {f"some_{name}": {"source": "events", "name": NAMES[n % len(NAMES)]} for n, name in enumerate(named)}
-    text = json.dumps(metrics)
+    # The project of the tests has one source.
+    text = json.dumps(
+        {name: {**one, **({"source": "events"} if "source" in one else {})} for name, one in metrics.items()}
+    )
     for name in named:  # The project of the tests has events of its own, which must not have these names.
         text = text.replace(f'"{name}"', f'"some_{name}"')
     return text, json.dumps(events)

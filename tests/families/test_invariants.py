@@ -90,14 +90,15 @@ SUMMED = frozenset(("total", "users", "sum", "average_short", "long"))
 DOUBLED = frozenset(
     (
         "users", "size", "entered", "converted", "dropped", "excluded", "pending", "mature_entered", "mature_converted",
-        "numerator", "denominator", "newer",
+        "numerator", "denominator", "newer", "minutes_spent", "returners", "at_risk", "returned", "censored", "gaps",
     )
 )  # fmt: skip
 KEPT = frozenset(
     (
         "period", "start", "step", "position", "tier", "from", "to", "period_index", "cohorts", "active_days", "score",
         "at_least", "degenerate", "from_seconds", "to_seconds", "complete", "provisional", "rate", "step_rate",
-        "mature_rate", "share",
+        "mature_rate", "share", "interval_of_returners", "interval_of_all", "median_gap", "zone", "lookback",
+        "lookback_too_short", "after", "gap", "share_of_all", "share_of_returners",
     )
 )  # fmt: skip
 PERCENTILE = re.compile(r".+_p[0-9]+")

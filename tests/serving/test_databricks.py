@@ -73,7 +73,7 @@ FROM (VALUES
     (9, 'watch', '2200-12-31 23:59:59Z', 'US', 100, NULL, '{}')
 ) AS rows(user_id, event, "at", country, minutes, price, extra)
 """
-SLOW = "SELECT COUNT(*) AS n FROM RANGE(80000) AS a CROSS JOIN RANGE(80000) AS b WHERE a.id % 7 = b.id % 5"
+SLOW = "SELECT COUNT(*) AS n FROM RANGE(400000) AS a CROSS JOIN RANGE(400000) AS b WHERE a.id % 7 = b.id % 5"
 QUICK = {"_retry_stop_after_attempts_count": 1, "_retry_delay_min": 0.1, "_retry_delay_max": 5}
 """How often the driver itself tries again."""
 INLINE, IN_FILES = "SELECT id FROM RANGE(2500)", "SELECT id FROM RANGE(25000)"

@@ -133,6 +133,7 @@ def test_a_name_in_mixed_case_is_to_be_quoted(engine: str, tmp_path: Path) -> No
 
 
 WRAPS = {
+    "databricks": "Sail lets them wrap around; Databricks in ANSI mode refuses",
     "spark": "Sail lets them wrap around; Spark in ANSI mode refuses",
 }
 TABLES = {
@@ -148,6 +149,8 @@ TABLES = {
 @pytest.mark.parametrize("engine", ENGINES)
 def test_tables_of_awkward_names(engine: str, way: str, tmp_path: Path) -> None:
     name = TABLES[way]
+    if engine == "bigquery" and "." in name:
+        pytest.skip("no table of BigQuery has a dot in its name")
     quoted = name if way == "a word of SQL" else "'" + '"' + name.replace('"', '""') + '"' + "'"
     project = shop(tmp_path, engine, table=quoted)
     project._warehouse = warehouse_with(engine, {name: visits()})

@@ -219,7 +219,7 @@ def test_the_columns_of_a_table(opened_one: SnowflakeWarehouse) -> None:
     assert [name for name, _ in every] == names
     assert every[:2] == (("user_id", "NUMBER(38,0)"), ("event", "VARCHAR(20)"))
     assert opened_one.columns("shop.app_events") == opened_one.columns('"SHOP"."APP_EVENTS"') == every
-    assert opened_one.columns("app_events") is opened_one.columns('tests.shop."app_event"') is None
+    assert opened_one.columns("no_events") is opened_one.columns('tests.shop."app_event"') is None
 
 
 def test_every_type_comes_as_arrow_has_it(opened_one: SnowflakeWarehouse) -> None:
