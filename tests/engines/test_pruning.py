@@ -155,7 +155,8 @@ def test_clickhouse_reads_the_parts_of_the_days(question: str) -> None:
     told = in_clickhouse().query(f"EXPLAIN indexes = 1, json = 1 {sql}").result_rows
     (plan,) = json.loads(told[0][0])
     read = list(parts_read(plan["Plan"]))
-    assert max(read) == len(expected(question)), read
+    # Of a part the least and the greatest time are known: December's last event is days before that midnight.
+    assert max(read) == len(expected(question)) - (question == "interval"), read
 
 
 # -- DuckDB: files of a lake -------------------------------------------------------------------------------------------
