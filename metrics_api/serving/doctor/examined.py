@@ -26,12 +26,12 @@ class Examined:
     now: datetime
     since: datetime | None
     """Rows from here on were counted; None: all."""
-    keys: frozenset[str] | None = None
-    """The columns by which the warehouse skips rows of it, in small letters."""
     survey: Survey | None = None
     names: Mapping[str, int] | None = None
     """How often each event occurs, by its written name; None where rows do not say it."""
     copies: Copies | None = None
+    keys: frozenset[str] | None = None
+    """The columns by which the warehouse skips rows of it, in small letters."""
 
     @property
     def path(self) -> tuple[str, ...]:
