@@ -25,7 +25,7 @@ from sqlglot import exp
 from metrics_api.engines import Engine
 from metrics_api.engines.clickhouse_rows import UTC, is_ambiguous, plain
 from metrics_api.engines.settings import secret, whole, without, yes
-from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, asked_again, ends
+from metrics_api.engines.warehouse import ASK_FOR_LESS, Connected, Cost, MayPass, Stop, Stream, asked_again, ends
 from metrics_api.errors import MissingDriver, WarehouseError
 from metrics_api.plan.expr import Type, Value
 from metrics_api.sql.dialect import Dialect, Sql, filter_clause, function, spaces, text, timestamp_text
@@ -270,7 +270,6 @@ _PASSING = frozenset(
 )
 _TABLE_MISSING = frozenset(("UNKNOWN_TABLE", "UNKNOWN_DATABASE"))
 _TOO_STRICT = "Let the profile of the user have `readonly = 2`: statements are sent with settings of their own."
-_TOO_LONG = "Ask for less, or raise `statement_timeout` of the warehouse."
 
 
 class ClickHouseWarehouse(Connected):
@@ -396,7 +395,7 @@ def _refusal(error: Any, secrets: Sequence[str]) -> WarehouseError:
     if re.search(r"[Ss]etting .*readonly", said):
         fix = _TOO_STRICT
     elif name == "TIMEOUT_EXCEEDED":
-        fix = _TOO_LONG
+        fix = ASK_FOR_LESS
     for one in secrets:
         said = without(one, said)
     kind = _NoSuchTable if name in _TABLE_MISSING else MayPass if unanswered or name in _PASSING else WarehouseError

@@ -222,8 +222,11 @@ def too_long(engine: str, seconds: int | None) -> WarehouseError:
     took = f"more than {seconds} seconds" if seconds else "too long"
     return WarehouseError(
         f"{engine}: the statement took {took} and was ended",
-        fix="Ask for less, or raise `statement_timeout` of the warehouse.",
+        fix=ASK_FOR_LESS,
     )
+
+
+ASK_FOR_LESS = "Ask for less, or raise `statement_timeout` of the warehouse."
 
 
 PAUSES: Sequence[float] = (0.25, 1.0, 4.0)
