@@ -22,7 +22,7 @@ from metrics_api.engines import Engine
 from metrics_api.engines.oauth import Tokens
 from metrics_api.engines.settings import secret, whole, yes
 from metrics_api.engines.spark import SparkDialect, cost_of, of_usual_types
-from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, ends
+from metrics_api.engines.warehouse import ASK_FOR_LESS, Connected, Cost, MayPass, Stop, Stream, ends
 from metrics_api.errors import MissingDriver, WarehouseError
 
 if TYPE_CHECKING:
@@ -337,7 +337,7 @@ class _Told:
         said = target.tokens.hidden(self.said)
         if not self.is_of_the_way:
             kind = _NotThere if self.says(_MISSING) else usual
-            late = "Ask for less, or raise `statement_timeout` of the warehouse." if self.says(_TIMED_OUT) else None
+            late = ASK_FOR_LESS if self.says(_TIMED_OUT) else None
             return kind(f"{_ENGINE}: {said}", fix=late)
         if "CERTIFICATE_VERIFY_FAILED" in said:
             return WarehouseError(f"{_ENGINE}: the certificate of {target.place} is not trusted", fix="Say `ca_cert`.")

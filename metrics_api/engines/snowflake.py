@@ -23,7 +23,7 @@ from sqlglot import exp
 from metrics_api.engines import Engine
 from metrics_api.engines.settings import whole, without
 from metrics_api.engines.snowflake_login import secrets
-from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, asked_again, ends
+from metrics_api.engines.warehouse import ASK_FOR_LESS, Connected, Cost, MayPass, Stop, Stream, asked_again, ends
 from metrics_api.errors import MissingDriver, WarehouseError
 from metrics_api.plan.expr import Type, Value
 from metrics_api.sql.dialect import Dialect, Sql, enclosed, function, spaces, text, timestamp_text
@@ -300,7 +300,7 @@ _FIXES: Mapping[int, str] = {
     390144: "Check that the user has the public half of the key: ALTER USER ... SET RSA_PUBLIC_KEY.",
     606: "Say a `warehouse` that the role may use.",
     604: "The statement was ended from outside, or at `statement_timeout` of the warehouse.",
-    630: "Ask for less, or raise `statement_timeout` of the warehouse.",
+    630: ASK_FOR_LESS,
     2003: "Check `database`, `schema` and what `role` may see.",
     90105: "Say `database` of the warehouse.",
     90106: "Say `schema` of the warehouse.",
