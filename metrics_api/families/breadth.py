@@ -9,7 +9,7 @@ from metrics_api.definitions.base import Condition, Selector
 from metrics_api.definitions.names import Identifier, MomentName
 from metrics_api.errors import did_you_mean
 from metrics_api.families.scores import FeatureCount, Score, ValueCount
-from metrics_api.families.tier_plans import members, plan, ranking
+from metrics_api.families.tier_plans import members, plan, ranking, series
 from metrics_api.families.tiers import (
     FeatureTierDefinition,
     Reach,
@@ -25,10 +25,11 @@ from metrics_api.families.tiers import (
     is_complete,
     measure,
     measures,
+    numbers,
     tables,
 )
 from metrics_api.plan.expr import Type
-from metrics_api.query.family import Family, Members
+from metrics_api.query.family import Family, Members, Series
 from metrics_api.semantic.model import Selection
 from metrics_api.semantic.resolve import Scope
 
@@ -139,6 +140,7 @@ FAMILY = Family(
     tables=tables(Type.INTEGER),
     members=Members(choices, members),
     ranking=ranking,
+    series=Series(numbers, series, is_as_of=True),
     is_complete=is_complete,
     check=check,
     example="""\

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from metrics_api.definitions.base import MetricDefinition
-from metrics_api.errors import QueryError
+from metrics_api.errors import Problem, QueryError
 from metrics_api.families import families
 from metrics_api.families.counting import column_names
 from metrics_api.periods import Duration, Period
@@ -130,6 +130,12 @@ def check(query: BoundQuery) -> None:
             families()[asked.metric.type].check(asked)
         except QueryError as error:
             problems += [replace(one, message=f"{query.metric.name}: {one.message}") for one in error.problems]
+    spec: Combined = query.metric.spec
+    ranked = columns(spec.outputs[families()[query.metric.type].ranked_by])
+    unranked = [one.metric.name for one in spec.inputs if one.name in ranked and not _has_overall(one)]
+    if unranked and any(one.top is not None for one in query.by):
+        words = f"{query.metric.name}: `top` ranks by the whole range, for which `{unranked[0]}` has no number"
+        problems.append(Problem(words, fix="Leave `top` out, or filter by `where`.", code=QueryError.code))
     if problems:
         raise QueryError(problems)
 
@@ -201,7 +207,8 @@ def _answers(
         if family.sharing is not None:
             found.append((measures, family.sharing.together(renamed)))
         else:
-            found.append((measures, _under(renamed[0].measures, group[0], family.plan(group[0]))))
+            plans = family.plan(group[0]) if family.series is None else family.series.plan(group[0])
+            found.append((measures, _under(renamed[0].measures, group[0], plans)))
     return found
 
 
@@ -234,9 +241,10 @@ def _or_zero(number: Expr, one: Input, query: BoundQuery, part: str) -> Expr:
     if not one.measure.is_count:
         return number
     asked = replace(query, metric=one.metric, measures=(one.measure,), parts=(part,))
-    shown = next(each for each in families()[one.metric.type].columns(asked)[part] if each.name == one.measure.name)
     zero: Expr | None = integer(0)
-    if shown.nullable:  # A count as of some day is null before the data reaches it, and then so is one of nobody.
+    if not _has_overall(one) and part == "overall":
+        zero = None
+    elif _is_as_of(asked):  # A count as of some day is null before the data reaches it, and then so is one of nobody.
         begun = [each for each in query.periods if each.start <= query.data_through]
         complete = [each for each in begun if families()[one.metric.type].is_complete(asked, each)]
         if not (complete if part == "overall" else begun):
@@ -245,6 +253,19 @@ def _or_zero(number: Expr, one: Input, query: BoundQuery, part: str) -> Expr:
             last = Lit(begun[-1].label, query.period_type, role="last_begun")
             zero = Case(((call("le", Col("period"), last), integer(0)),))
     return number if zero is None else call("coalesce", number, zero)
+
+
+def _is_as_of(asked: BoundQuery) -> bool:
+    """Whether the one count of a question for one part is null where there is no data yet."""
+    family, (part,) = families()[asked.metric.type], asked.parts
+    if family.series is not None:
+        return family.series.is_as_of
+    return next(one for one in family.columns(asked)[part] if one.name == asked.measures[0].name).nullable
+
+
+def _has_overall(one: Input) -> bool:
+    series = families()[one.metric.type].series
+    return series is None or series.has_overall
 
 
 def _names(query: BoundQuery) -> Mapping[str, str]:

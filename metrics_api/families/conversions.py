@@ -235,12 +235,41 @@ def _shown(query: BoundQuery, k: int) -> tuple[Named_, ...]:
 
 def trend(query: BoundQuery) -> Plan:
     """Each bucket by itself: an attempt of each person who entered in it."""
-    spec: Funnel = query.metric.spec
-    last, keys = f"at_{len(spec.steps)}", keep("period", *(one.name for one in query.by))
+    keys = keep("period", *(one.name for one in query.by))
     found = Named("attempts_by_period", attempts(query, per_bucket=True))
+    filled = on_every_period(query, Named("by_period", Aggregate(found, keys, _whole(query))))
+    return Project(filled, (*keys, *_shown_of_whole(query)))
+
+
+def series(query: BoundQuery) -> Mapping[str, Plan]:
+    """The funnel as a whole, by bucket of entry and over the range, as numbers to calculate with."""
+    by = keep(*(one.name for one in query.by))
+    found: dict[str, Plan] = {}
+    for part in query.parts:
+        if part == "rows":
+            rows = trend(query)
+        else:
+            whole = Named("whole", Aggregate(Named("attempts", attempts(query)), by, _whole(query)))
+            rows = Project(whole, (*by, *_shown_of_whole(query)))
+        period = keep("period") if part == "rows" else ()
+        found[part] = Project(rows, (*period, *by, *keep(*(one.name for one in query.measures))))
+    return found
+
+
+def numbers(metric: Metric) -> tuple[Measure, ...]:
+    """What others can calculate with: the columns of the trend."""
+    counts = (Measure(name, "users", Type.INTEGER, description=words) for name, words in _OF_WHOLE.items())
+    rates = (Measure(name, "rate", Type.NUMBER, description=_RATES[name]) for name in ("rate", "mature_rate"))
+    return (*counts, *rates)
+
+
+def _whole(query: BoundQuery) -> tuple[Named_, ...]:
+    """What is counted of attempts, from the entry to the last step."""
+    spec: Funnel = query.metric.spec
+    last = f"at_{len(spec.steps)}"
     lost = [_is_missing(last), *([_is_missing("excluded_at")] if spec.exclusions else [])]
     excluded = count_if(all_of([_is_missing(last), _is_known("excluded_at")])) if spec.exclusions else None
-    counted = (
+    return (
         ("entered", Agg("count_rows")),
         ("converted", Agg("count", (Col(last),))),
         *((("excluded", excluded),) if excluded is not None else ()),
@@ -248,10 +277,11 @@ def trend(query: BoundQuery) -> Plan:
         ("mature_entered", count_if(_closed(query))),
         ("mature_1", count_if(all_of([_is_known(last), _closed(query)]))),
     )
-    filled = on_every_period(query, Named("by_period", Aggregate(found, keys, counted)))
-    counts = {name: zero_if_missing(name) for name, _ in counted} | (
-        {} if excluded is not None else {"excluded": integer(0)}
-    )
+
+
+def _shown_of_whole(query: BoundQuery) -> tuple[Named_, ...]:
+    """What is told of `_whole`: no one in a bucket that nobody entered."""
+    counts = {"excluded": integer(0)} | {name: zero_if_missing(name) for name, _ in _whole(query)}
     dropped: Expr = counts["entered"]
     for name in ("converted", "excluded", "pending"):
         dropped = call("sub", dropped, counts[name])
@@ -260,7 +290,7 @@ def trend(query: BoundQuery) -> Plan:
         ("rate", call("divide", counts["converted"], counts["entered"])),
         ("mature_rate", call("divide", counts["mature_1"], counts["mature_entered"])),
     )
-    return Project(filled, (*keys, *((name, counts[name]) for name in _OF_WHOLE), *rates))
+    return (*((name, counts[name]) for name in _OF_WHOLE), *rates)
 
 
 def _is_over(query: BoundQuery) -> Expr:

@@ -9,7 +9,7 @@ from metrics_api.definitions.base import Condition, Selector, Text
 from metrics_api.definitions.names import MomentName
 from metrics_api.families.scores import AmountSum
 from metrics_api.families.series import written_measure
-from metrics_api.families.tier_plans import members, plan, ranking
+from metrics_api.families.tier_plans import members, plan, ranking, series
 from metrics_api.families.tiers import (
     Reach,
     TierDefinition,
@@ -25,10 +25,11 @@ from metrics_api.families.tiers import (
     is_complete,
     measure,
     measures,
+    numbers,
     tables,
 )
 from metrics_api.plan.expr import Type
-from metrics_api.query.family import Family, Members
+from metrics_api.query.family import Family, Members, Series
 from metrics_api.semantic.model import Property, Selection
 from metrics_api.semantic.resolve import Scope
 
@@ -90,6 +91,7 @@ FAMILY = Family(
     tables=tables(Type.NUMBER),
     members=Members(choices, members),
     ranking=ranking,
+    series=Series(numbers, series, is_as_of=True),
     is_complete=is_complete,
     check=check,
     example="""\

@@ -10,7 +10,7 @@ from pydantic import Field
 from metrics_api.definitions.base import Condition, Selector
 from metrics_api.definitions.names import MomentName
 from metrics_api.families.scores import ActiveDayCount
-from metrics_api.families.tier_plans import members, plan, ranking
+from metrics_api.families.tier_plans import members, plan, ranking, series
 from metrics_api.families.tiers import (
     Reach,
     TierDefinition,
@@ -26,10 +26,11 @@ from metrics_api.families.tiers import (
     is_complete,
     measure,
     measures,
+    numbers,
     tables,
 )
 from metrics_api.plan.expr import Type
-from metrics_api.query.family import Family, Members
+from metrics_api.query.family import Family, Members, Series
 from metrics_api.semantic.resolve import Scope
 
 
@@ -80,6 +81,7 @@ FAMILY = Family(
     tables=tables(Type.INTEGER),
     members=Members(choices, members),
     ranking=ranking,
+    series=Series(numbers, series, is_as_of=True),
     is_complete=is_complete,
     check=check,
     example="""\

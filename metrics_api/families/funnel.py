@@ -22,7 +22,7 @@ from metrics_api.families.series import table_columns
 from metrics_api.periods import Duration
 from metrics_api.plan.nodes import Plan
 from metrics_api.query.bind import MEMBER_COUNT, MEMBERS, BoundQuery
-from metrics_api.query.family import Family, Members
+from metrics_api.query.family import Family, Members, Series
 from metrics_api.results import Column
 from metrics_api.semantic.expressions import personal_refusal
 from metrics_api.semantic.model import Metric, fields_of, personal_of
@@ -394,6 +394,7 @@ FAMILY = Family(
     members=Members(conversions.choices, conversions.members, fixed=("state",)),
     is_complete=conversions.is_complete,
     ranking=conversions.ranking,
+    series=Series(conversions.numbers, conversions.series),
     conventions=conventions,
     example="""\
 activation:

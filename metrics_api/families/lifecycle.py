@@ -48,7 +48,7 @@ from metrics_api.plan.nodes import (
     output,
 )
 from metrics_api.query.bind import BoundQuery
-from metrics_api.query.family import Family, Measure, Members, Table
+from metrics_api.query.family import Family, Measure, Members, Series, Table
 from metrics_api.results import Column
 from metrics_api.semantic.model import Metric, Selection
 from metrics_api.semantic.resolve import Scope
@@ -148,6 +148,16 @@ def plan(query: BoundQuery) -> Mapping[str, Plan]:
         rows = Filter(rows, call("ge", Col("place"), integer(FIRST)))
     values = tuple((one.name, once_begun(query, VALUES[one.name], one.type)) for one in query.measures)
     return {"rows": Project(rows, (*keep("period", *by), *values))}
+
+
+def series(query: BoundQuery) -> Mapping[str, Plan]:
+    """The rows; of a whole range there is no lifecycle, and so no number."""
+    found = dict(plan(replace(query, parts=("rows",))))
+    if "overall" in query.parts:
+        by = keep(*(one.name for one in query.by))
+        groups = Aggregate(found["rows"], by, ()) if by else Spine((("number", Type.INTEGER),), ((1,),))
+        found["overall"] = Project(groups, (*by, *((one.name, Lit(None, one.type)) for one in query.measures)))
+    return {part: found[part] for part in query.parts}
 
 
 def _since(names: Collection[str]) -> int:
@@ -387,6 +397,7 @@ FAMILY = Family(
     members=Members(lambda metric: {"state": STATES, "period": Type.DATE}, members, fixed=("state",)),
     is_complete=is_complete,
     ranking=ranking,
+    series=Series(lambda metric: tuple(MEASURES.values()), series, is_as_of=True, has_overall=False),
     check=check,
     example="""\
 growth:

@@ -32,9 +32,11 @@ from metrics_api.plan.expr import (
     call,
     integer,
     negated,
+    text,
 )
 from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Named_, Plan, Project, Spine, Union, keep, output
 from metrics_api.query.bind import BoundQuery
+from metrics_api.semantic.model import Metric
 
 IS_ESTABLISHED = call("le", Col("first_seen"), Col("since"))
 """Whether the first event ever is no later than the window's first day."""
@@ -54,6 +56,24 @@ def plan(query: BoundQuery) -> Mapping[str, Plan]:
         "distribution": asked.distribution,
     }
     return {part: found[part]() for part in query.parts}
+
+
+def series(query: BoundQuery) -> Mapping[str, Plan]:
+    """The people of tiers side by side, as numbers to calculate with."""
+    by = tuple(one.name for one in query.by)
+    wanted = tuple((one.name, Agg("sum", (Col("users"),), _is_in(one.name, query.metric))) for one in query.measures)
+    return {
+        part: Aggregate(Named("tiers", rows), keep(*(("period",) if part == "rows" else ()), *by), wanted)
+        for part, rows in plan(replace(query, measures=())).items()
+    }
+
+
+def _is_in(name: str, metric: Metric) -> Expr:
+    """Whether a row is of the tier of that name; of all active people, if no tier is called so."""
+    spec: Tiers = metric.spec
+    if name in names_of(metric):
+        return call("eq", Col("tier"), text(name))
+    return call("le", Col("position"), integer(len(spec.names)))
 
 
 def members(query: BoundQuery) -> Plan:

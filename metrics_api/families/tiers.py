@@ -406,6 +406,13 @@ def names_of(metric: Metric) -> tuple[str, ...]:
     return (*spec.names, INACTIVE) if knows_everybody(metric) else spec.names
 
 
+def numbers(metric: Metric) -> tuple[Measure, ...]:
+    """What others can calculate with: the people of each tier, and `users`, all that are active."""
+    described = {name: f"The people in tier `{name}`." for name in names_of(metric)}
+    described = {"users": "All active people."} | described
+    return tuple(Measure(name, "users", Type.INTEGER, description=words) for name, words in described.items())
+
+
 def choices(metric: Metric) -> Mapping[str, tuple[str, ...] | Type]:
     """By what members are chosen: without a tier all active people, without a period as of the last complete one."""
     return {"tier": names_of(metric), "period": Type.DATE}

@@ -67,6 +67,23 @@ class Members:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """What a family tells over time for other metrics to calculate with, where that is not its own `rows`."""
+
+    measures: Callable[[Metric], tuple[Measure, ...]]
+    """The numbers, by name; one called `value` is meant where none is named."""
+    plan: Callable[[BoundQuery], Mapping[str, Plan]]
+    """Of the asked parts `rows` (by period and breakdowns) and `overall` (by breakdowns), with the question's measures.
+
+    Every bucket is there, of every group that occurs.
+    """
+    is_as_of: bool = False
+    """Whether counts are null, and not 0, in a bucket that has not begun; and overall where no bucket is complete."""
+    has_overall: bool = True
+    """Whether there is a number for the whole range; it is null where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """What a family computes of the warehouse's counts: what no warehouse does exactly, such as a long product."""
 
@@ -139,6 +156,8 @@ class Family:
     inputs: Callable[[Any], Sequence[tuple[Path, str]]] = lambda definition: ()
     """The metrics whose numbers a definition calculates with, and where it names them."""
 
+    series: Series | None = None
+    """What others can calculate with, of families without a value of their own over time."""
     sharing: Sharing | None = None
     hidden: bool = False
     """Whether nobody writes it as a `type`: cohorts have a top-level word of their own."""
@@ -146,6 +165,18 @@ class Family:
     @property
     def type(self) -> str:
         return self.definition.metric_type()
+
+    def numbers(self, metric: Metric) -> tuple[Measure, ...]:
+        """The numbers over time that other metrics can calculate with; `number` may know more, by a pattern."""
+        if self.series is not None:
+            return self.series.measures(metric)
+        return self.measures(metric) if self.shape == "series" else ()
+
+    def number(self, metric: Metric, name: str) -> Measure | None:
+        """The number of that name."""
+        if self.series is not None:
+            return next((one for one in self.series.measures(metric) if one.name == name), None)
+        return self.measure(metric, name) if self.shape == "series" else None
 
     def is_flagged(self, part: str) -> bool:
         """Whether a part's rows say of their bucket that it is complete."""

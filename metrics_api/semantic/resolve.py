@@ -45,11 +45,10 @@ class ResolvesMetrics(Protocol):
     @property
     def is_engagement(self) -> Callable[[Any], bool]: ...
     @property
-    def measures(self) -> Callable[[Metric], Sequence[Offered]]: ...
-    @property
-    def measure(self) -> Callable[[Metric, str], Any]: ...
-    @property
     def inputs(self) -> Callable[[Any], Sequence[tuple[Path, str]]]: ...
+
+    def numbers(self, metric: Metric) -> Sequence[Offered]: ...
+    def number(self, metric: Metric, name: str) -> Any: ...
 
 
 class Offered(Protocol):
@@ -135,15 +134,17 @@ class Scope:
         if metric is None:  # What is wrong with it is told where it stands.
             return None
         family = resolver.families[metric.type]
-        offered = [one.name for one in family.measures(metric)]
-        if "value" not in offered:
-            self.problem(
-                f"`{name}` is {metric.definition.noun()}, which has no value to calculate with",
-                *path,
-                fix="Name a metric that has one value for each bucket, such as usage.",
-            )
+        offered = [one.name for one in family.numbers(metric)]
+        noun = metric.definition.noun()
+        if not offered:
+            fix = "Name a metric that has one for each bucket, such as usage."
+            self.problem(f"`{name}` is {noun}, which has no number to calculate with", *path, fix=fix)
             return None
-        found = family.measure(metric, measure or "value")
+        if not measure and "value" not in offered:
+            fix = f"Write which of its numbers: {', '.join(f'`{name}.{one}`' for one in offered)}."
+            self.problem(f"`{name}` is {noun}, which has no `value`", *path, fix=fix)
+            return None
+        found = family.number(metric, measure or "value")
         if found is None:
             fix = did_you_mean(measure, offered, what=f"measures of {name}")
             self.problem(f"`{name}` has no measure `{measure}`", *path, fix=fix, code=Code.UNKNOWN_NAME)

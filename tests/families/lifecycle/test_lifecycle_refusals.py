@@ -39,7 +39,7 @@ def project() -> Project:
         ("growth: {type: lifecycle, on: watch, where: minuts > 1}", "`minuts` is not a declared property"),
         (
             "growth: {type: lifecycle, on: watch}\nrate: {type: ratio, numerator: growth.new, denominator: growth}",
-            "`growth` is a lifecycle metric, which has no value to calculate with",
+            "`growth` is a lifecycle metric, which has no `value`",
         ),
     ],
 )
