@@ -11,6 +11,7 @@ from metrics_api.errors import did_you_mean
 from metrics_api.families.scores import FeatureCount, Score, ValueCount
 from metrics_api.families.tier_plans import members, plan, ranking, series
 from metrics_api.families.tiers import (
+    PEOPLE,
     FeatureTierDefinition,
     Reach,
     TieredDefinition,
@@ -139,6 +140,7 @@ FAMILY = Family(
     overall_is_last=True,
     tables=tables(Type.INTEGER),
     members=Members(choices, members),
+    per_entity=PEOPLE,
     ranking=ranking,
     series=Series(numbers, series, is_as_of=True),
     is_complete=is_complete,

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from metrics_api.families.journeys import Funnel, attempts, window
 from metrics_api.families.relations import count_if, on_every_period, quantile, zero_if_missing
 from metrics_api.families.series import PERIOD
-from metrics_api.periods import DAY, HOUR, Period
+from metrics_api.periods import DAY, HOUR, Grain, Period
 from metrics_api.plan.expr import TRUE, Agg, Case, Col, Expr, Lit, Type, all_of, any_of, call, instant, integer, text
 from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Named_, Plan, Project, Spine, Union, keep
 from metrics_api.query.bind import BoundQuery
-from metrics_api.query.family import Measure, Table
+from metrics_api.query.family import Measure, PerEntity, Table
+from metrics_api.query.scored import Scored
 from metrics_api.results import Column
 from metrics_api.semantic.model import Metric
 
@@ -321,7 +322,7 @@ BOUNDS = (
 def stretches(longest: timedelta) -> tuple[tuple[int, int], ...]:
     """The stretches of time from the entry up to the end of a window, in seconds.
 
-    >>> from datetime import timedelta
+    >>> from datetime import date, timedelta
     >>> stretches(timedelta(hours=2))
     ((0, 60), (60, 600), (600, 3600), (3600, 7200))
     """
@@ -384,3 +385,26 @@ def members(query: BoundQuery) -> Plan:
     if spec.count == "totals":
         return Aggregate(found, keep("entity"), ())
     return Project(found, keep("entity"))
+
+
+# -- single people ----------------------------------------------------------------------------------------------------
+
+
+def converted(query: BoundQuery, number: str, first: date, last: date) -> Scored:
+    """Whoever entered between two local days, by the day, and whether an attempt of that day came to the last step."""
+    spec: Funnel = query.metric.spec
+    # An attempt of each day: of all entries of a window, the best one is the best of a day.
+    plain = replace(spec, count="users")
+    metric = replace(query.metric, spec=plain)
+    asked = replace(query, metric=metric, first=first, last=last, grain=Grain.DAY, measures=(), parts=("trend",))
+    found = attempts(asked, per_bucket=True)
+    keys = tuple(one.name for one in query.by)
+    day = call("days_between", Lit(first, Type.DATE, role="first_day"), Col("period"))
+    last_step = Case(((_is_known(f"at_{len(spec.steps)}"), integer(1)),), integer(0))
+    rows = Project(found, (("day", day), *keep(*keys, "entity"), ("has_0", integer(1)), ("has_1", last_step)))
+    return Scored("flags", rows, keys, first, last, (("has_0", 1), ("has_1", 1)), base=1)
+
+
+PEOPLE = PerEntity(
+    lambda metric: {"converted": "1 for whoever came to the last step from an entry, else 0."}, converted
+)

@@ -11,6 +11,7 @@ from metrics_api.families.scores import AmountSum
 from metrics_api.families.series import written_measure
 from metrics_api.families.tier_plans import members, plan, ranking, series
 from metrics_api.families.tiers import (
+    PEOPLE,
     Reach,
     TierDefinition,
     TieredDefinition,
@@ -90,6 +91,7 @@ FAMILY = Family(
     overall_is_last=True,
     tables=tables(Type.NUMBER),
     members=Members(choices, members),
+    per_entity=PEOPLE,
     ranking=ranking,
     series=Series(numbers, series, is_as_of=True),
     is_complete=is_complete,

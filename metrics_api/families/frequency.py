@@ -12,6 +12,7 @@ from metrics_api.definitions.names import MomentName
 from metrics_api.families.scores import ActiveDayCount
 from metrics_api.families.tier_plans import members, plan, ranking, series
 from metrics_api.families.tiers import (
+    PEOPLE,
     Reach,
     TierDefinition,
     TieredDefinition,
@@ -80,6 +81,7 @@ FAMILY = Family(
     overall_is_last=True,
     tables=tables(Type.INTEGER),
     members=Members(choices, members),
+    per_entity=PEOPLE,
     ranking=ranking,
     series=Series(numbers, series, is_as_of=True),
     is_complete=is_complete,

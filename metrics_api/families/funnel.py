@@ -392,6 +392,7 @@ FAMILY = Family(
     check=check,
     tables=TABLES,
     members=Members(conversions.choices, conversions.members, fixed=("state",)),
+    per_entity=conversions.PEOPLE,
     is_complete=conversions.is_complete,
     ranking=conversions.ranking,
     series=Series(conversions.numbers, conversions.series),

@@ -4,19 +4,21 @@ whoever else asks how often or how much somebody did something within a window.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from metrics_api.families.relations import AT, ENTITY, is_known, labels, local_date, may_repeat, occurrences
-from metrics_api.families.windows import Window, activity, numbered
+from metrics_api.families.series import Counted, measure_named
+from metrics_api.families.windows import activity
 from metrics_api.periods import Span
 from metrics_api.plan.expr import Agg, Case, Col, Expr, Lit, Type, all_of, call, integer, text
-from metrics_api.plan.nodes import Aggregate, Filter, Named, Plan, Project, Scores, keep
+from metrics_api.plan.nodes import Aggregate, Filter, Named, Plan, Project, keep
 from metrics_api.query.bind import BoundQuery
-from metrics_api.semantic.model import Property, Selection
+from metrics_api.query.family import PerEntity
+from metrics_api.query.scored import Scored
+from metrics_api.semantic.model import Metric, Property, Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,62 +66,6 @@ LONG_AGO = datetime(1900, 1, 1)
 Score: TypeAlias = ActiveDayCount | FeatureCount | ValueCount | AmountSum
 
 
-@dataclass(frozen=True)
-class Scored:
-    """What was done between two local days, as rows that `Scores` adds up: (day, entity, keys, what is scored)."""
-
-    score: Score
-    rows: Plan
-    keys: tuple[str, ...]
-    first: date
-    last: date
-    distinct: bool = False
-    facts: Plan | None = None
-
-    def of_people(self, windows: Sequence[Window], label_type: Type) -> Scores:
-        """What each person with any such event scores in each window: (period, keys, entity, score)."""
-        return self._scores(windows, label_type)
-
-    def people_by(self, counted: Expr, windows: Sequence[Window], label_type: Type) -> Scores:
-        """The people of each window by an expression of their `score`: (period, keys, score, users)."""
-        return replace(self._scores(windows, label_type), counted=counted)
-
-    def beside(self, facts: Plan) -> Scored:
-        """The same, each person told apart by facts of theirs too: (entity, facts), null of whoever has none."""
-        return replace(self, facts=facts)
-
-    def _scores(self, windows: Sequence[Window], label_type: Type) -> Scores:
-        return Scores(
-            self.rows,
-            self.keys,
-            numbered(windows, self.first),
-            (self.last - self.first).days + 1,
-            self._of,
-            self._flags,
-            label_type=label_type,
-            distinct=self.distinct,
-            facts=self.facts,
-        )
-
-    @cached_property
-    def _of(self) -> Literal["days", "values", "flags", "amounts"]:
-        match self.score:
-            case ActiveDayCount():
-                return "days"
-            case FeatureCount():
-                return "flags"
-            case ValueCount():
-                return "values"
-            case AmountSum():
-                return "amounts"
-
-    @cached_property
-    def _flags(self) -> tuple[tuple[str, int], ...]:
-        if not isinstance(self.score, FeatureCount):
-            return ()
-        return tuple((_flag(k), weight) for k, weight in enumerate(self.score.weights))
-
-
 def scored(query: BoundQuery, score: Score, first: date, last: date) -> Scored:
     """What counts for a score between two inclusive local days, of known people.
 
@@ -129,7 +75,7 @@ def scored(query: BoundQuery, score: Score, first: date, last: date) -> Scored:
     keys = tuple(one.name for one in query.by)
     if isinstance(score, ActiveDayCount):
         active = activity(query, score.selection, first, last, at_least=score.at_least)
-        return Scored(score, active.rows, keys, first, last, active.distinct)
+        return Scored("days", active.rows, keys, first, last, distinct=active.distinct)
     span = query.clipped(query.calendar.span(first, last))
     origin = Lit(first, Type.DATE, role="first_day")
     projected = {
@@ -153,7 +99,15 @@ def scored(query: BoundQuery, score: Score, first: date, last: date) -> Scored:
     events = occurrences(query, selection, span, projected, marked=marked, flags=flags)
     rows: Plan = Filter(events, all_of([known, Col("first_copy")]) if marked else known)
     numbers = tuple((_flag(k), Case(((Col(f"is_{k}"), integer(1)),), integer(0))) for k in range(len(flags)))
-    return Scored(score, Project(rows, (*keep(*projected), *numbers)), keys, first, last)
+    rows = Project(rows, (*keep(*projected), *numbers))
+    match score:
+        case AmountSum():
+            return Scored("amounts", rows, keys, first, last)
+        case ValueCount():
+            return Scored("values", rows, keys, first, last)
+        case FeatureCount(weights=weights):
+            weighed = tuple((_flag(k), weight) for k, weight in enumerate(weights))
+            return Scored("flags", rows, keys, first, last, weighed)
 
 
 def first_days(query: BoundQuery, score: Score, first: date, last: date) -> Plan:
@@ -179,3 +133,32 @@ def _amount(of: Property) -> Expr:
     """Doubles as decimals: what a window adds when it opens can be taken away again to the last digit."""
     exact = call("finite", Col(of.name), text(Type.DECIMAL)) if of.type is Type.NUMBER else Col(of.name)
     return call("coalesce", exact, integer(0))
+
+
+# -- what counting metrics tell of single people ----------------------------------------------------------------------
+
+ACTIVE_DAYS = "active_days"
+
+
+def numbers_of(metric: Metric) -> Mapping[str, str]:
+    """The number of events, sums of properties, and active days; first what the metric's own value adds up."""
+    spec: Counted = metric.spec
+    found = {"total": "Events."}
+    for one in metric.sources[0].properties.values():
+        if (measure := measure_named(f"sum_{one.name}", metric.sources)) is not None:
+            found[measure.name] = f"The sum of {one.name}."
+    found[ACTIVE_DAYS] = "Different local days with an event."
+    own = f"sum_{spec.value.measured}" if spec.value.of == "sum" else "total"
+    return {own: found[own], **found}
+
+
+def _done(query: BoundQuery, number: str, first: date, last: date) -> Scored:
+    spec: Counted = query.metric.spec
+    if number == ACTIVE_DAYS:
+        return scored(query, ActiveDayCount(spec.selection), first, last)
+    of = None if number == "total" else query.metric.sources[0].properties[number.removeprefix("sum_")]
+    return scored(query, AmountSum(spec.selection, of), first, last)
+
+
+COUNTED = PerEntity(numbers_of, _done)
+"""What `usage` and `value_moment` tell of single people."""

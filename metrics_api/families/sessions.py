@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal, Self
 
@@ -40,7 +40,7 @@ from metrics_api.families.relations import (
     with_others,
 )
 from metrics_api.families.series import series_columns
-from metrics_api.periods import DAY, MICROSECOND, Duration, Period, Span
+from metrics_api.periods import DAY, MICROSECOND, Duration, Grain, Period, Span
 from metrics_api.plan.expr import (
     Agg,
     Case,
@@ -61,7 +61,8 @@ from metrics_api.plan.expr import (
 from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Named_, Plan, Project, Union, keep
 from metrics_api.query.bind import BoundQuery
 from metrics_api.query.dimension import NONE
-from metrics_api.query.family import Family, Measure
+from metrics_api.query.family import Family, Measure, PerEntity
+from metrics_api.query.scored import Scored
 from metrics_api.semantic.model import Alternative, Event, Metric, Selection
 from metrics_api.semantic.resolve import Scope
 
@@ -482,6 +483,25 @@ def is_complete(query: BoundQuery, of: Period) -> bool:
     return query.calendar.span(day, day).end <= query.data_through
 
 
+# -- single people ----------------------------------------------------------------------------------------------------
+
+PER_PERSON = {
+    "sessions": "Sessions, by the day they began.",
+    "minutes": "How long the sessions lasted, in minutes.",
+    "events": "Events in the sessions.",
+}
+
+
+def done(query: BoundQuery, number: str, first: date, last: date) -> Scored:
+    """Each session between two local days, counted on the day it began."""
+    asked = replace(query, first=first, last=last, grain=Grain.DAY, measures=())
+    day = call("days_between", Lit(first, Type.DATE, role="first_day"), Col("period"))
+    amount = integer(1) if number == "sessions" else Col("lasted" if number == "minutes" else "events")
+    keys = tuple(one.name for one in query.by)
+    rows = Project(_in_range(asked), (("day", day), *keep(*keys, "entity"), ("amount", amount)))
+    return Scored("amounts", rows, keys, first, last, parts=60 if number == "minutes" else 1)
+
+
 # -- answers ----------------------------------------------------------------------------------------------------------
 
 
@@ -517,6 +537,7 @@ FAMILY = Family(
     plan=plan,
     conventions=conventions,
     is_complete=is_complete,
+    per_entity=PerEntity(lambda metric: PER_PERSON, done),
     example="""\
 visits:
   type: sessions

@@ -21,7 +21,6 @@ from metrics_api.families.relations import zero_if_missing
 from metrics_api.families.series import PERIOD, series_columns
 from metrics_api.families.windows import (
     Activity,
-    Window,
     activity,
     begun,
     check_whole_days,
@@ -34,6 +33,7 @@ from metrics_api.plan.expr import FALSE, Agg, Col, Expr, Lit, Over, Type, call, 
 from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Plan, Project, Spine, keep
 from metrics_api.query.bind import BoundQuery
 from metrics_api.query.family import Family, Measure, Table
+from metrics_api.query.scored import Window
 from metrics_api.results import Column
 from metrics_api.semantic.model import Metric, Selection
 from metrics_api.semantic.resolve import Scope

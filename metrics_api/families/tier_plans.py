@@ -14,9 +14,9 @@ from functools import cached_property
 from itertools import pairwise
 
 from metrics_api.families.relations import known_people, may_repeat, people_dimensions, spine, zero_if_missing
-from metrics_api.families.scores import ActiveDayCount, AmountSum, FeatureCount, Scored, first_days, scored
+from metrics_api.families.scores import ActiveDayCount, AmountSum, FeatureCount, first_days, scored
 from metrics_api.families.tiers import INACTIVE, Percentile, Tiers, bucket_of, knows_everybody, last_complete, names_of
-from metrics_api.families.windows import Window, begun, numbered, once_begun
+from metrics_api.families.windows import begun, once_begun
 from metrics_api.periods import DAY, Period, Span
 from metrics_api.plan.expr import (
     FALSE,
@@ -36,6 +36,7 @@ from metrics_api.plan.expr import (
 )
 from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Named_, Plan, Project, Spine, Union, keep, output
 from metrics_api.query.bind import BoundQuery
+from metrics_api.query.scored import Scored, Window, numbered
 from metrics_api.semantic.model import Metric
 
 IS_ESTABLISHED = call("le", Col("first_seen"), Col("since"))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
@@ -20,13 +20,14 @@ from metrics_api.definitions.dates import DateField
 from metrics_api.definitions.names import Identifier
 from metrics_api.definitions.refusal import Refusal
 from metrics_api.errors import QueryError, did_you_mean
-from metrics_api.families.scores import Score
+from metrics_api.families.scores import FeatureCount, Score, scored
 from metrics_api.families.series import PERIOD, table_columns
 from metrics_api.families.windows import begun, check_whole_days, has_history, last_day
 from metrics_api.periods import Duration, Grain, Period
 from metrics_api.plan.expr import Type
 from metrics_api.query.bind import BoundQuery
-from metrics_api.query.family import Measure, Table
+from metrics_api.query.family import Measure, PerEntity, Table
+from metrics_api.query.scored import Scored, Window
 from metrics_api.results import Column
 from metrics_api.semantic.model import Metric
 from metrics_api.semantic.resolve import Scope
@@ -145,7 +146,7 @@ class Tiers:
         """Every tier, and `none`: the active people's."""
         return (*(one.name for one in self.tiers), NONE)
 
-    def window_of(self, query: BoundQuery, period: Period) -> tuple[date | Any, date, date]:
+    def window_of(self, query: BoundQuery, period: Period) -> Window:
         """The window of a bucket: it ends with the last day of it that the data reaches (RULES 6)."""
         end = last_day(query, period)
         return period.label, self.window.calendar_start(end), end
@@ -411,6 +412,18 @@ def numbers(metric: Metric) -> tuple[Measure, ...]:
     described = {name: f"The people in tier `{name}`." for name in names_of(metric)}
     described = {"users": "All active people."} | described
     return tuple(Measure(name, "users", Type.INTEGER, description=words) for name, words in described.items())
+
+
+def _done(query: BoundQuery, number: str, first: date, last: date) -> Scored:
+    """Whoever is new counts here too: they are left out of tiers, and their score is what it is."""
+    score = query.metric.spec.score
+    if isinstance(score, FeatureCount):  # How many features, not which.
+        score = FeatureCount(score.features, (1,) * len(score.features))
+    return scored(query, score, first, last)
+
+
+PEOPLE = PerEntity(lambda metric: {"score": f"{metric.spec.counts.capitalize()}."}, _done)
+"""What tiers tell of single people."""
 
 
 def choices(metric: Metric) -> Mapping[str, tuple[str, ...] | Type]:

@@ -7,6 +7,7 @@ from typing import Literal
 from metrics_api.definitions.base import Condition, MetricDefinition, Selector
 from metrics_api.definitions.names import EventName
 from metrics_api.families.counting import SHARING, plan_counts
+from metrics_api.families.scores import COUNTED
 from metrics_api.families.series import (
     CONVENTIONS,
     Counted,
@@ -50,6 +51,7 @@ FAMILY = Family(
     plan=plan_counts,
     conventions=lambda metric, within: CONVENTIONS,
     sharing=SHARING,
+    per_entity=COUNTED,
     example="""\
 profile_picture_clicks:
   type: usage

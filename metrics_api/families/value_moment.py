@@ -10,6 +10,7 @@ from pydantic import Field
 from metrics_api.definitions.base import Condition, Definition, MetricDefinition, Selector
 from metrics_api.definitions.names import EventName, Identifier
 from metrics_api.families.counting import SHARING, plan_counts
+from metrics_api.families.scores import COUNTED
 from metrics_api.families.series import (
     CONVENTIONS,
     Counted,
@@ -73,6 +74,7 @@ FAMILY = Family(
     plan=plan_counts,
     conventions=lambda metric, within: CONVENTIONS,
     sharing=SHARING,
+    per_entity=COUNTED,
     example="""\
 videos_watched:
   type: value_moment

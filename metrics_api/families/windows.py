@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import TypeAlias
+from datetime import date
 
 from metrics_api.families.relations import AT, ENTITY, is_known, labels, local_date, may_repeat, occurrences
 from metrics_api.periods import MICROSECOND, Duration, Period
 from metrics_api.plan.expr import Agg, Case, Col, Expr, Lit, Type, all_of, call, integer
-from metrics_api.plan.nodes import ActiveDays, Aggregate, DayWindow, Filter, Named, Plan, Project, Scores, keep
+from metrics_api.plan.nodes import ActiveDays, Aggregate, Filter, Named, Plan, Project, Scores, keep
 from metrics_api.query.bind import BoundQuery
+from metrics_api.query.scored import Window, numbered
 from metrics_api.semantic.model import Selection
 from metrics_api.semantic.resolve import Scope
-
-Window: TypeAlias = tuple[date | datetime, date, date]
-"""A label, and the inclusive local days."""
 
 
 def check_whole_days(scope: Scope, window: Duration, name: str) -> bool:
@@ -80,11 +77,6 @@ class Activity:
             distinct=self.distinct,
         )  # fmt: skip
         return Project(found, (*keep("period", *by), ("active_days", Col("score")), *keep("users")))
-
-
-def numbered(windows: Sequence[Window], first: date) -> tuple[DayWindow, ...]:
-    """The windows with their days counted from a first one."""
-    return tuple((label, (start - first).days, (end - first).days) for label, start, end in windows)
 
 
 def activity(

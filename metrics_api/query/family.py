@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal
 
 from metrics_api.definitions.base import MetricDefinition
@@ -13,6 +14,7 @@ from metrics_api.plan.expr import Type
 from metrics_api.plan.nodes import Plan
 from metrics_api.query.bind import BoundQuery
 from metrics_api.query.metric_query import Last
+from metrics_api.query.scored import Scored
 from metrics_api.results import Column
 from metrics_api.semantic.model import Metric, Selection
 from metrics_api.semantic.resolve import Scope
@@ -84,6 +86,17 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class PerEntity:
+    """What a family tells of single people, by local day, so that any window of days can be added up from it."""
+
+    numbers: Callable[[Metric], Mapping[str, str]]
+    """The numbers that can be asked of a person, with what they are in words; the first is the default."""
+    done: Callable[[BoundQuery, str, date, date], Scored]
+    """What known people did between two inclusive local days that one of these numbers is made of: of a question, its
+    metric, breakdowns, filters and cohorts count, but not its range, buckets and measures."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """What a family computes of the warehouse's counts: what no warehouse does exactly, such as a long product."""
 
@@ -139,6 +152,8 @@ class Family:
     """Its parts as tables; of a series those beside `rows` and `overall`."""
     members: Members | None = None
     """Who is behind its numbers, for families that can tell."""
+    per_entity: PerEntity | None = None
+    """What it tells of single people, for families that can."""
     is_complete: Callable[[BoundQuery, Period], bool] = lambda query, bucket: bucket.end <= query.data_through
     """Whether all the data that a bucket rests on is there."""
     ranked_by: str = "value"
