@@ -15,6 +15,7 @@ from metrics_api.compile.members import with_members
 from metrics_api.compile.passes.apply_exclusion import apply_exclusion
 from metrics_api.compile.passes.expand_operators import expand_operators
 from metrics_api.compile.passes.inline_rows import inline_rows
+from metrics_api.compile.passes.prune_columns import prune_columns
 from metrics_api.compile.passes.restrict_time import restrict_time
 from metrics_api.compile.strategies import Abilities
 from metrics_api.families import families
@@ -37,7 +38,8 @@ def passes(abilities: Abilities) -> tuple[Pass, ...]:
     return (
         apply_exclusion,  # first, so that whatever rows a family reads are already those the project counts
         restrict_time,  # below everything: bounds belong to the scan, or no warehouse prunes
-        partial(expand_operators, abilities=abilities),  # last: strategies are forms of what the others have settled
+        partial(expand_operators, abilities=abilities),  # strategies are forms of what the others have settled
+        prune_columns,  # last: it is known who reads what
     )
 
 

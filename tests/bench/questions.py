@@ -140,6 +140,11 @@ QUESTIONS = (
         "occurred_at user_id minutes", grows=True,
     ),
     Question(
+        "visits_by_day", "visits", {**SEASON, "measures": "value,users,minutes_per_session_median"},
+        ("period", "value", "users", "minutes_per_session_median"), "user_id <> ''", "occurred_at user_id",
+        since="2025-08-31 21:30:00", grows=True,
+    ),
+    Question(
         "engaged_by_day", "engaged_users", {"start": "2025-11-01", "end": "2025-11-30"}, ("period", "size"), VALUE,
         "occurred_at user_id minutes", since="2025-10-25 22:00:00", grows=True,
     ),

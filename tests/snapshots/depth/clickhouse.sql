@@ -3,7 +3,6 @@ WITH scores AS (
   SELECT
     toDate32('2026-03-23') AS period,
     users.known_day AS known_day,
-    app_events.entity AS entity,
     app_events.score AS score
   FROM (
     SELECT

@@ -3,7 +3,6 @@ WITH scores AS (
   SELECT
     DATE '2026-03-23' AS period,
     users.known_day,
-    app_events.entity,
     app_events.score
   FROM (
     SELECT

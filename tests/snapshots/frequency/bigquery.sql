@@ -72,7 +72,6 @@ WITH people AS (
   ) AS spine
   CROSS JOIN (
     SELECT
-      people.entity,
       people.days,
       users.known_day
     FROM people

@@ -74,7 +74,6 @@ WITH people AS (
   ) AS spine
   CROSS JOIN (
     SELECT
-      people.entity AS entity,
       people.days AS days,
       users.known_day AS known_day
     FROM people

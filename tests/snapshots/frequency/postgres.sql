@@ -62,7 +62,6 @@ WITH people AS (
     (DATE '2026-03-29', 17045651456)) AS spine(period, mask)
   CROSS JOIN (
     SELECT
-      people.entity,
       people.days,
       users.known_day
     FROM people

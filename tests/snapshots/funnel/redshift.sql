@@ -193,7 +193,6 @@ WITH steps AS (
     1
 ), attempts AS (
   SELECT
-    best_1.entity,
     COALESCE(best_3.at_1_via_3, best_2.at_1_via_2, best_1.at_1) AS at_1,
     COALESCE(best_3.at_2_via_3, best_2.at_2_via_2) AS at_2,
     best_3.at_3_via_3 AS at_3,

@@ -39,7 +39,6 @@ WITH entered_searched AS (
 ), reached_added_to_list AS (
   SELECT
     entered_searched.entity,
-    MIN(entered_searched.at_1) AS at_1,
     MIN(events_2.at_2) AS at_2
   FROM entered_searched
   JOIN events_2
@@ -70,7 +69,6 @@ WITH entered_searched AS (
 ), reached_watched AS (
   SELECT
     entered_searched.entity,
-    MIN(entered_searched.at_1) AS at_1,
     MIN(events_3.at_3) AS at_3
   FROM entered_searched
   JOIN events_3
@@ -105,7 +103,6 @@ WITH entered_searched AS (
     1
 ), stopped AS (
   SELECT
-    entered_searched.entity,
     entered_searched.at_1,
     CASE
       WHEN reached_watched.at_3 IS NULL OR reached_added_to_list.at_2 <= reached_watched.at_3
@@ -128,7 +125,6 @@ WITH entered_searched AS (
     ON entered_searched.entity = stopped_1.entity
 ), clean AS (
   SELECT
-    entity,
     at_1,
     CASE WHEN excluded_at IS NULL OR at_2 <= excluded_at THEN at_2 END AS at_2,
     CASE WHEN excluded_at IS NULL OR at_3 <= excluded_at THEN at_3 END AS at_3,
@@ -136,7 +132,6 @@ WITH entered_searched AS (
   FROM stopped
 ), attempts AS (
   SELECT
-    entity,
     at_1,
     at_2,
     at_3,
@@ -169,10 +164,8 @@ WITH entered_searched AS (
   FROM attempts
 ), attempts_by_period AS (
   SELECT
-    entity,
     CAST(CASE WHEN at_1 < TIMESTAMP '2026-03-29 01:00:00' THEN at_1 + INTERVAL '1' HOUR ELSE at_1 + INTERVAL '2' HOUR END AS DATE) AS period,
     at_1,
-    at_2,
     at_3,
     excluded_at
   FROM clean

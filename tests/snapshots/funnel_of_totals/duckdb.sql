@@ -3,8 +3,7 @@ WITH entered AS (
   SELECT
     user_id AS entity,
     COALESCE(country, '(none)') AS by_country_1,
-    occurred_at AS at_1,
-    occurred_at AS spot_1
+    occurred_at AS at_1
   FROM app_events
   WHERE
     occurred_at >= TIMESTAMP '2026-03-22 23:00:00'
@@ -36,19 +35,15 @@ WITH entered AS (
     2
 ), reached_watched AS (
   SELECT
-    entered.entity,
     entered.by_country_1,
     entered.at_1,
-    entered.spot_1,
     CASE WHEN events_2.found_2 <= entered.at_1 + INTERVAL '1' HOUR THEN events_2.found_2 END AS at_2,
-    CASE WHEN events_2.found_2 <= entered.at_1 + INTERVAL '1' HOUR THEN events_2.found_2 END AS spot_2,
     events_2.by_country_2
   FROM entered
   ASOF LEFT JOIN events_2
     ON entered.entity = events_2.entity AND entered.at_1 <= events_2.found_2
 ), attempts AS (
   SELECT
-    entity,
     at_1,
     at_2,
     COALESCE(

@@ -6,10 +6,6 @@ WITH instants AS (
     COUNT(CASE WHEN event = 'opened_app' AND occurred_at < CAST('2026-03-29 22:00:00' AS TIMESTAMPNTZ) THEN 1 END) AS entries,
     MIN(CASE WHEN event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308 THEN occurred_at END) AS own_2,
     COALESCE(
-      MIN(CASE WHEN event = 'opened_app' AND occurred_at < CAST('2026-03-29 22:00:00' AS TIMESTAMPNTZ) THEN country END),
-      '(none)'
-    ) AS by_country_1,
-    COALESCE(
       MIN(CASE WHEN event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308 THEN country END),
       '(none)'
     ) AS by_country_2
@@ -37,7 +33,6 @@ WITH instants AS (
     entity,
     "AT",
     entries,
-    by_country_1,
     by_country_2,
     MIN(own_2) OVER (PARTITION BY entity ORDER BY "AT" DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS next_2
   FROM instants
@@ -46,7 +41,6 @@ WITH instants AS (
     entity,
     "AT" AS at_1,
     "AT" AS spot_1,
-    by_country_1,
     next_2
   FROM ahead
   WHERE
@@ -56,9 +50,7 @@ WITH instants AS (
     entered.entity,
     entered.at_1,
     entered.spot_1,
-    entered.by_country_1,
     CASE WHEN ahead."AT" <= entered.at_1 + INTERVAL '1 HOUR' THEN ahead."AT" END AS at_2,
-    ahead."AT" AS spot_2,
     ahead.by_country_2
   FROM entered
   LEFT JOIN ahead
@@ -68,14 +60,11 @@ WITH instants AS (
     entity,
     at_1,
     spot_1,
-    by_country_1,
     at_2,
-    spot_2,
     by_country_2
   FROM reached_watched
 ), attempts AS (
   SELECT
-    app_events.entity,
     attempted.at_1,
     attempted.at_2,
     COALESCE(

@@ -5,7 +5,6 @@ WITH instants AS (
     occurred_at AS `at`,
     COUNT(*) FILTER(WHERE event = 'opened_app' AND occurred_at < TIMESTAMP '2026-03-29 22:00:00') AS entries,
     MIN(occurred_at) FILTER(WHERE event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308) AS own_2,
-    COALESCE(MIN(country) FILTER(WHERE event = 'opened_app' AND occurred_at < TIMESTAMP '2026-03-29 22:00:00'), '(none)') AS by_country_1,
     COALESCE(MIN(country) FILTER(WHERE event = 'watched' AND minutes >= 1 AND minutes <= 1.7976931348623157E+308), '(none)') AS by_country_2
   FROM app_events
   WHERE
@@ -31,7 +30,6 @@ WITH instants AS (
     entity,
     `at`,
     entries,
-    by_country_1,
     by_country_2,
     MIN(own_2) OVER (PARTITION BY entity ORDER BY `at` DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS next_2
   FROM instants
@@ -40,7 +38,6 @@ WITH instants AS (
     entity,
     `at` AS at_1,
     `at` AS spot_1,
-    by_country_1,
     next_2
   FROM ahead
   WHERE
@@ -50,9 +47,7 @@ WITH instants AS (
     entered.entity,
     entered.at_1,
     entered.spot_1,
-    entered.by_country_1,
     CASE WHEN ahead.`at` <= entered.at_1 + INTERVAL '1' HOUR THEN ahead.`at` END AS at_2,
-    ahead.`at` AS spot_2,
     ahead.by_country_2
   FROM entered
   LEFT JOIN ahead
@@ -62,14 +57,11 @@ WITH instants AS (
     entity,
     at_1,
     spot_1,
-    by_country_1,
     at_2,
-    spot_2,
     by_country_2
   FROM reached_watched
 ), attempts AS (
   SELECT
-    app_events.entity,
     attempted.at_1,
     attempted.at_2,
     COALESCE(

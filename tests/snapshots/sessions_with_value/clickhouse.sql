@@ -7,7 +7,6 @@ WITH slots AS (
     ) AS Nullable(Int64)) AS slot,
     MIN(occurred_at) AS first_at,
     MAX(occurred_at) AS last_at,
-    toInt64(COUNT(*)) AS events,
     toInt64(
       COUNT(*) FILTER(
         WHERE (
@@ -32,7 +31,6 @@ WITH slots AS (
     entity,
     first_at,
     last_at,
-    events,
     events_contained,
     COALESCE(
       toInt64(
@@ -45,7 +43,6 @@ WITH slots AS (
       entity,
       first_at,
       last_at,
-      events,
       events_contained,
       last_at AS until,
       lead(toNullable(first_at)) OVER (PARTITION BY entity ORDER BY first_at) AS "following"
@@ -57,7 +54,6 @@ WITH slots AS (
     "session",
     MIN(first_at) AS first_at,
     MAX(last_at) AS last_at,
-    SUM(events) AS events,
     SUM(events_contained) AS events_contained
   FROM stretches
   GROUP BY
@@ -79,32 +75,23 @@ WITH slots AS (
         ELSE first_at + INTERVAL '2' HOUR
       END,
       'UTC'
-    ) AS period,
-    entity,
-    events,
-    dateDiff('microsecond', first_at, last_at) / 1e6 AS lasted
+    ) AS period
   FROM (
     SELECT
-      entity,
       first_at,
-      last_at,
-      events,
       events_contained
     FROM whole_sessions
     WHERE
       NOT (last_at >= first_at + INTERVAL '24' HOUR)
     UNION ALL
     SELECT
-      stretches.entity AS entity,
       MIN(stretches.first_at) AS first_at,
-      MAX(stretches.last_at) AS last_at,
-      SUM(stretches.events) AS events,
       SUM(stretches.events_contained) AS events_contained
     FROM stretches
     JOIN long_sessions
       ON stretches.entity = long_sessions.entity AND stretches."session" = long_sessions."session"
     GROUP BY
-      1,
+      stretches.entity,
       stretches."session",
       toDate32(
         CASE

@@ -7,7 +7,6 @@ WITH slots AS (
     ) AS BIGINT) AS slot,
     MIN(occurred_at) AS first_at,
     MAX(occurred_at) AS last_at,
-    COUNT(*) AS events,
     COUNT(
       CASE
         WHEN (
@@ -36,7 +35,6 @@ WITH slots AS (
     entity,
     first_at,
     last_at,
-    events,
     events_contained,
     COALESCE(
       SUM(CASE WHEN until + INTERVAL '30 MINUTE' < "following" THEN 1 ELSE 0 END) OVER (PARTITION BY entity ORDER BY first_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
@@ -47,7 +45,6 @@ WITH slots AS (
       entity,
       first_at,
       last_at,
-      events,
       events_contained,
       last_at AS until,
       LEAD(first_at) OVER (PARTITION BY entity ORDER BY first_at) AS "following"
@@ -59,7 +56,6 @@ WITH slots AS (
     "session",
     MIN(first_at) AS first_at,
     MAX(last_at) AS last_at,
-    SUM(events) AS events,
     SUM(events_contained) AS events_contained
   FROM stretches
   GROUP BY
@@ -78,32 +74,23 @@ WITH slots AS (
       WHEN first_at < TIMESTAMP '2026-03-29 01:00:00'
       THEN first_at + INTERVAL '1 HOUR'
       ELSE first_at + INTERVAL '2 HOUR'
-    END AS DATE) AS period,
-    entity,
-    events,
-    CAST(DATEDIFF(MICROSECOND, first_at, last_at) AS DOUBLE PRECISION) / 1000000 AS lasted
+    END AS DATE) AS period
   FROM (
     SELECT
-      entity,
       first_at,
-      last_at,
-      events,
       events_contained
     FROM whole_sessions
     WHERE
       NOT (last_at >= first_at + INTERVAL '1 DAY')
     UNION ALL
     SELECT
-      stretches.entity,
       MIN(stretches.first_at) AS first_at,
-      MAX(stretches.last_at) AS last_at,
-      SUM(stretches.events) AS events,
       SUM(stretches.events_contained) AS events_contained
     FROM stretches
     JOIN long_sessions
       ON stretches.entity = long_sessions.entity AND stretches."session" = long_sessions."session"
     GROUP BY
-      1,
+      stretches.entity,
       stretches."session",
       CAST(CASE
         WHEN stretches.first_at < TIMESTAMP '2026-03-29 01:00:00'

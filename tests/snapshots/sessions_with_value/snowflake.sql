@@ -7,7 +7,6 @@ WITH slots AS (
     ) AS BIGINT) AS slot,
     MIN(occurred_at) AS first_at,
     MAX(occurred_at) AS last_at,
-    COUNT(*) AS events,
     COUNT(
       CASE
         WHEN (
@@ -33,7 +32,6 @@ WITH slots AS (
     entity,
     first_at,
     last_at,
-    events,
     events_contained,
     COALESCE(
       SUM(CASE WHEN until + INTERVAL '30 MINUTE' < "FOLLOWING" THEN 1 ELSE 0 END) OVER (PARTITION BY entity ORDER BY first_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
@@ -44,7 +42,6 @@ WITH slots AS (
       entity,
       first_at,
       last_at,
-      events,
       events_contained,
       last_at AS until,
       LEAD(first_at) OVER (PARTITION BY entity ORDER BY first_at) AS "FOLLOWING"
@@ -56,7 +53,6 @@ WITH slots AS (
     "SESSION",
     MIN(first_at) AS first_at,
     MAX(last_at) AS last_at,
-    SUM(events) AS events,
     SUM(events_contained) AS events_contained
   FROM stretches
   GROUP BY
@@ -75,32 +71,23 @@ WITH slots AS (
       WHEN first_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)
       THEN first_at + INTERVAL '1 HOUR'
       ELSE first_at + INTERVAL '2 HOUR'
-    END AS DATE) AS period,
-    entity,
-    events,
-    CAST(DATEDIFF(MICROSECOND, first_at, last_at) AS DOUBLE) / 1000000 AS lasted
+    END AS DATE) AS period
   FROM (
     SELECT
-      entity,
       first_at,
-      last_at,
-      events,
       events_contained
     FROM whole_sessions
     WHERE
       NOT (last_at >= first_at + INTERVAL '1 DAY')
     UNION ALL
     SELECT
-      stretches.entity,
       MIN(stretches.first_at) AS first_at,
-      MAX(stretches.last_at) AS last_at,
-      SUM(stretches.events) AS events,
       SUM(stretches.events_contained) AS events_contained
     FROM stretches
     JOIN long_sessions
       ON stretches.entity = long_sessions.entity AND stretches."SESSION" = long_sessions."SESSION"
     GROUP BY
-      1,
+      stretches.entity,
       stretches."SESSION",
       CAST(CASE
         WHEN stretches.first_at < CAST('2026-03-29 01:00:00' AS TIMESTAMPNTZ)

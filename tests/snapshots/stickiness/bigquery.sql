@@ -81,8 +81,7 @@ WITH active_days AS (
 ), averaged AS (
   SELECT
     DATE_TRUNC(long_windows.`day`, ISOWEEK) AS period,
-    AVG(SAFE_DIVIDE(CAST(COALESCE(short_windows.in_short, 0) AS FLOAT64), long_windows.in_long)) AS mean_ratio,
-    SUM(COALESCE(short_windows.in_short, 0)) AS sum_short
+    AVG(SAFE_DIVIDE(CAST(COALESCE(short_windows.in_short, 0) AS FLOAT64), long_windows.in_long)) AS mean_ratio
   FROM long_windows
   LEFT JOIN short_windows
     ON long_windows.`day` = short_windows.`day`
@@ -131,8 +130,7 @@ FROM UNNEST(ARRAY<STRUCT<period DATE, last_day DATE, days INT64>>[(DATE '2026-03
 LEFT JOIN (
   SELECT
     period,
-    mean_ratio,
-    sum_short
+    mean_ratio
   FROM averaged
   WHERE
     period = DATE '2026-03-23'

@@ -79,8 +79,7 @@ WITH active_days AS (
 ), averaged AS (
   SELECT
     dateTrunc('week', long_windows."day") AS period,
-    AVG(CAST(COALESCE(short_windows.in_short, 0) AS Nullable(Float64)) / nullIf(long_windows.in_long, 0)) AS mean_ratio,
-    SUM(COALESCE(short_windows.in_short, 0)) AS sum_short
+    AVG(CAST(COALESCE(short_windows.in_short, 0) AS Nullable(Float64)) / nullIf(long_windows.in_long, 0)) AS mean_ratio
   FROM long_windows
   LEFT JOIN short_windows
     ON long_windows."day" = short_windows."day"
@@ -129,8 +128,7 @@ FROM VALUES('period Nullable(Date32), last_day Nullable(Date32), days Nullable(I
 LEFT JOIN (
   SELECT
     period,
-    mean_ratio,
-    sum_short
+    mean_ratio
   FROM averaged
   WHERE
     period = toDate32('2026-03-23')

@@ -68,8 +68,7 @@ WITH active_days AS (
 ), averaged AS (
   SELECT
     CAST(DATE_TRUNC('week', long_windows."day") AS DATE) AS period,
-    AVG(CAST(COALESCE(short_windows.in_short, 0) AS DOUBLE) / NULLIF(long_windows.in_long, 0)) AS mean_ratio,
-    SUM(COALESCE(short_windows.in_short, 0)) AS sum_short
+    AVG(CAST(COALESCE(short_windows.in_short, 0) AS DOUBLE) / NULLIF(long_windows.in_long, 0)) AS mean_ratio
   FROM long_windows
   LEFT JOIN short_windows
     ON long_windows."day" = short_windows."day"
@@ -121,8 +120,7 @@ FROM (VALUES
 LEFT JOIN (
   SELECT
     period,
-    mean_ratio,
-    sum_short
+    mean_ratio
   FROM averaged
   WHERE
     period = DATE '2026-03-23'

@@ -117,8 +117,7 @@ WITH active_days AS (
 ), averaged AS (
   SELECT
     CAST(DATE_TRUNC('week', long_windows."day") AS DATE) AS period,
-    AVG(CAST(COALESCE(short_windows.in_short, 0) AS DOUBLE PRECISION) / NULLIF(long_windows.in_long, 0)) AS mean_ratio,
-    SUM(COALESCE(short_windows.in_short, 0)) AS sum_short
+    AVG(CAST(COALESCE(short_windows.in_short, 0) AS DOUBLE PRECISION) / NULLIF(long_windows.in_long, 0)) AS mean_ratio
   FROM long_windows
   LEFT JOIN short_windows
     ON long_windows."day" = short_windows."day"
@@ -143,7 +142,6 @@ WITH active_days AS (
 ), scores AS (
   SELECT
     period,
-    entity,
     score
   FROM in_windows
 ), by_active_days AS (
@@ -196,8 +194,7 @@ FROM (
 LEFT JOIN (
   SELECT
     period,
-    mean_ratio,
-    sum_short
+    mean_ratio
   FROM averaged
   WHERE
     period = DATE '2026-03-23'

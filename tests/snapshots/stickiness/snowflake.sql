@@ -82,8 +82,7 @@ WITH active_days AS (
 ), averaged AS (
   SELECT
     PREVIOUS_DAY(long_windows."DAY" + 1, 'mo') AS period,
-    AVG(CAST(COALESCE(short_windows.in_short, 0) AS DOUBLE) / NULLIF(long_windows.in_long, 0)) AS mean_ratio,
-    SUM(COALESCE(short_windows.in_short, 0)) AS sum_short
+    AVG(CAST(COALESCE(short_windows.in_short, 0) AS DOUBLE) / NULLIF(long_windows.in_long, 0)) AS mean_ratio
   FROM long_windows
   LEFT JOIN short_windows
     ON long_windows."DAY" = short_windows."DAY"
@@ -110,7 +109,6 @@ WITH active_days AS (
 ), scores AS (
   SELECT
     period,
-    entity,
     score
   FROM in_windows
 ), by_active_days AS (
@@ -167,8 +165,7 @@ FROM (
 LEFT JOIN (
   SELECT
     period,
-    mean_ratio,
-    sum_short
+    mean_ratio
   FROM averaged
   WHERE
     period = DATE '2026-03-23'
