@@ -98,7 +98,7 @@ def put(tables: Mapping[str, pa.Table]) -> None:
 
 
 def put_into(warehouse: SparkWarehouse, tables: Mapping[str, pa.Table]) -> None:
-    session = warehouse._opened()
+    session = warehouse._session.now()
     from pyspark.sql.pandas.types import from_arrow_schema
 
     for name, table in tables.items():

@@ -15,7 +15,16 @@ from metrics_api.engines.warehouse import Warehouse
 from metrics_api.errors import Problem, QueryError, did_you_mean
 from metrics_api.sql.dialect import Dialect
 
-SHARED = ("bigquery_rows", "clickhouse_rows", "google_cloud", "oauth", "settings", "snowflake_login", "warehouse")
+SHARED = (
+    "bigquery_rows",
+    "clickhouse_rows",
+    "google_cloud",
+    "oauth",
+    "pool",
+    "settings",
+    "snowflake_login",
+    "warehouse",
+)
 GROUP = "metrics_api.engines"
 
 

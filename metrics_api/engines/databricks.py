@@ -20,6 +20,7 @@ from urllib.request import getproxies
 
 from metrics_api.engines import Engine
 from metrics_api.engines.oauth import Tokens
+from metrics_api.engines.pool import Pool
 from metrics_api.engines.settings import secret, whole, yes
 from metrics_api.engines.spark import SparkDialect, cost_of, of_usual_types
 from metrics_api.engines.warehouse import ASK_FOR_LESS, Connected, Cost, MayPass, Stop, Stream, ends
@@ -94,10 +95,7 @@ class DatabricksWarehouse(Connected):
 
     def __init__(self, target: _Target) -> None:
         self._target = target
-        self._free = threading.BoundedSemaphore(target.most)
-        self._changing = threading.Lock()
-        self._idle: list[_Held] = []
-        self._closed = False
+        self._sessions = Pool(_ENGINE, self._opened, _Held.end, target.most)
 
     def __repr__(self) -> str:
         return f"DatabricksWarehouse({self._target.place!r}, {self._target.words['http_path']!r})"
@@ -142,56 +140,32 @@ class DatabricksWarehouse(Connected):
             raise WarehouseError(f"{_ENGINE}: sessions are in the zone {zone}, and cannot be had in UTC")
 
     def close(self) -> None:
-        with self._changing:
-            self._closed = True
-            idle, self._idle = self._idle, []
-        for held in idle:
-            held.end()
+        self._sessions.close()
 
     # -- sessions -----------------------------------------------------------------------------------------------------
 
     @contextmanager
     def _session(self) -> Iterator[_Held]:
         """A session of one's own, which is kept for others unless it failed."""
-        with self._free:
-            held = self._taken()
+        with self._sessions.lent(_Held.is_of_use) as held:
             try:
                 yield held
             finally:
-                self._put_back(held)
+                held.is_new = False
+                if held.is_broken:
+                    self._sessions.forget_idle()
 
-    def _taken(self) -> _Held:
-        """An idle session or a new one."""
-        with self._changing:
-            if self._closed:
-                raise WarehouseError(f"{_ENGINE}: the connection is closed")
-            if self._idle:
-                return self._idle.pop()
+    def _opened(self) -> _Held:
         session = _opened(self._target)
         return _Held(self._target, session, session.cursor(arraysize=_ROWS))
-
-    def _put_back(self, held: _Held) -> None:
-        held.is_new = False
-        with self._changing:
-            over = []
-            if held.is_broken or self._closed:
-                # What ended one session, such as a restart, has mostly ended those that were idle too.
-                over, self._idle = [held, *self._idle], []
-            else:
-                self._idle.append(held)
-        for one in over:
-            one.end()
 
     def _cancel(self, cursor: Any, over: threading.Event) -> None:
         """End a statement, once Databricks has said what it is called, by a session that is not waiting for it."""
         while cursor.active_command_id is None:
             if over.wait(0.02):
                 return
-        other = self._taken()
-        try:
+        with self._sessions.beyond(_Held.is_of_use) as other:
             other.session.session.backend.cancel_command(cursor.active_command_id)
-        finally:
-            self._put_back(other)
 
 
 @dataclass
@@ -226,6 +200,9 @@ class _Held:
                 result.close()
             except Exception:  # noqa: BLE001
                 self.is_broken = True
+
+    def is_of_use(self) -> bool:
+        return not self.is_broken
 
     def end(self) -> None:
         with suppress(Exception):  # It may be gone already.

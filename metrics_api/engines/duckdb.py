@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sqlglot import exp
 
 from metrics_api.engines import Engine
+from metrics_api.engines.pool import Pool
 from metrics_api.engines.settings import whole, without, yes
 from metrics_api.engines.warehouse import Connected, Cost, Stop, Stream, ends
 from metrics_api.errors import MissingDriver, WarehouseError, did_you_mean
@@ -82,9 +82,7 @@ class DuckDBWarehouse(Connected):
         self._connection = connection
         self._path = path
         self._timeout = timeout
-        self._changing = threading.Lock()
-        self._idle: list[duckdb.DuckDBPyConnection] = []
-        self._closed = False
+        self._cursors = Pool("DuckDB", self._opened, lambda cursor: cursor.close())
 
     def __repr__(self) -> str:
         return f"DuckDBWarehouse({self._path!r})"
@@ -112,34 +110,19 @@ class DuckDBWarehouse(Connected):
         return tuple((str(row[0]), str(row[1])) for row in described)
 
     def close(self) -> None:
-        with self._changing:
-            self._closed = True
-            for one in (*self._idle, self._connection):
-                one.close()
-            self._idle.clear()
+        self._cursors.close()
+        self._connection.close()
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor that nobody else has; its failures are ours to tell."""
         import duckdb
 
-        with self._changing:
-            if self._closed:
-                raise WarehouseError("DuckDB: the connection is closed")
-            cursor = self._idle.pop() if self._idle else self._opened()
         try:
-            yield cursor
+            with self._cursors.lent() as cursor:
+                yield cursor
         except duckdb.Error as error:
             raise WarehouseError(f"DuckDB: {_first_line(error)}") from None
-        finally:
-            self._put_back(cursor)
-
-    def _put_back(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        with self._changing:
-            if self._closed:
-                cursor.close()
-            else:
-                self._idle.append(cursor)
 
     def _opened(self) -> duckdb.DuckDBPyConnection:
         cursor = self._connection.cursor()

@@ -7,7 +7,6 @@ and compared by their code points, whatever the database's collation is.
 from __future__ import annotations
 
 import importlib
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sqlglot import exp
 
 from metrics_api.engines import Engine
+from metrics_api.engines.pool import Pool
 from metrics_api.engines.settings import secret, whole, without
 from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, asked_again, ends
 from metrics_api.errors import MissingDriver, WarehouseError
@@ -170,10 +170,7 @@ class PostgresWarehouse(Connected):
     def __init__(self, target: Mapping[str, Any], session: str, *, most: int) -> None:
         self._target = target
         self._session = session
-        self._free = threading.BoundedSemaphore(most)
-        self._changing = threading.Lock()
-        self._idle: list[psycopg.Connection[Any]] = []
-        self._closed = False
+        self._sessions = Pool("Postgres", self._opened, lambda one: one.close(), most)
 
     def __repr__(self) -> str:
         return f"PostgresWarehouse({self._target.get('host', '')!r}, {self._target.get('dbname', '')!r})"
@@ -220,50 +217,25 @@ class PostgresWarehouse(Connected):
             return
 
     def close(self) -> None:
-        with self._changing:
-            self._closed = True
-            while self._idle:
-                self._idle.pop().close()
+        self._sessions.close()
 
     @contextmanager
     def _taken(self) -> Iterator[psycopg.Connection[Any]]:
         """A session that nobody else has. One that the server has ended meanwhile `MayPass`: the next is another."""
         import psycopg
 
-        with self._free:
-            session = self._opened()
+        # One that was interrupted may still be at it.
+        with self._sessions.lent(lambda one: one.info.transaction_status == _IDLE) as session:
             try:
                 yield session
             except psycopg.Error as error:
                 if session.broken:
-                    self._forget_idle()
+                    self._sessions.forget_idle()
                 raise _refusal(error, self._target, may_pass=session.broken) from None
-            finally:
-                self._put_back(session)
-
-    def _put_back(self, session: psycopg.Connection[Any]) -> None:
-        with self._changing:
-            # One that was interrupted may still be at it.
-            if self._closed or session.info.transaction_status != _IDLE:
-                session.close()
-            else:
-                self._idle.append(session)
-
-    def _forget_idle(self) -> None:
-        """What ended one session, such as a restart, has mostly ended them all."""
-        with self._changing:
-            idle, self._idle = self._idle, []
-        for session in idle:
-            session.close()
 
     def _opened(self) -> psycopg.Connection[Any]:
         import psycopg
 
-        with self._changing:
-            if self._closed:
-                raise WarehouseError("Postgres: the connection is closed")
-            if self._idle:
-                return self._idle.pop()
         try:
             session = psycopg.connect(**self._target, autocommit=True, prepare_threshold=None)
         except psycopg.Error as error:

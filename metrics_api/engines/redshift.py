@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sqlglot import exp
 
 from metrics_api.engines import Engine
+from metrics_api.engines.pool import Pool
 from metrics_api.engines.postgres import PostgresDialect, array
 from metrics_api.engines.settings import secret, whole, without, yes
-from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, ends, too_long
+from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, asked_again, ends, too_long
 from metrics_api.errors import MissingDriver, UnsupportedByEngine, WarehouseError
 from metrics_api.plan.expr import Type, Value
 from metrics_api.sql.dialect import Dialect, Sql, function, spaces, text
@@ -200,6 +201,7 @@ class _Session:
     pid: int
     group: str = ""
     asked: int = 0
+    failed: bool = False
 
 
 class RedshiftWarehouse(Connected):
@@ -207,10 +209,7 @@ class RedshiftWarehouse(Connected):
 
     def __init__(self, target: _Target, *, most: int = _CONNECTIONS) -> None:
         self._target = target
-        self._free = threading.BoundedSemaphore(most)
-        self._changing = threading.Lock()
-        self._idle: list[_Session] = []
-        self._closed = False
+        self._sessions = Pool("Redshift", self._opened, _end, most)
 
     def __repr__(self) -> str:
         return f"RedshiftWarehouse({self._target.place!r}, {self._target.words.get('database', '')!r})"
@@ -239,6 +238,7 @@ class RedshiftWarehouse(Connected):
         yield Stream(_pieces(cursor))
         cursor.execute("COMMIT")
 
+    @asked_again
     def estimate(self, sql: str) -> Cost:
         """Rows, and bytes of them, that the planner expects its scans to return."""
         with self._taken() as session, session.driver.cursor() as cursor:
@@ -248,6 +248,7 @@ class RedshiftWarehouse(Connected):
         rows = sum(int(scan["rows"]) for scan in found)
         return Cost(rows, sum(int(scan["rows"]) * int(scan["width"]) for scan in found))
 
+    @asked_again
     def columns(self, table: str) -> tuple[tuple[str, str], ...] | None:
         # Of views without binding and of external tables the catalogs tell less than a statement does.
         named = RedshiftDialect().table(table).sql("redshift")
@@ -265,40 +266,22 @@ class RedshiftWarehouse(Connected):
             return
 
     def close(self) -> None:
-        with self._changing:
-            self._closed = True
-            idle, self._idle = self._idle, []
-        for session in idle:
-            _end(session)
+        self._sessions.close()
 
     @contextmanager
     def _taken(self) -> Iterator[_Session]:
         """A session that nobody else has. One that failed is not used again."""
-        with self._free:
-            session = self._opened()
+        with self._sessions.lent(lambda one: not one.failed and one.asked < _MOST_ASKED) as session:
+            session.asked += 1
             try:
                 yield session
             except BaseException as error:
-                _end(session)
+                session.failed = True
                 if _is_drivers(error):
                     raise self._refused(error) from None
                 raise
-            session.asked += 1
-            with self._changing:
-                if not self._closed and session.asked < _MOST_ASKED:
-                    self._idle.append(session)
-                    return
-            _end(session)
 
     def _opened(self) -> _Session:
-        with self._changing:
-            if self._closed:
-                raise WarehouseError("Redshift: the connection is closed")
-            if self._idle:
-                return self._idle.pop()
-        return self._new()
-
-    def _new(self) -> _Session:
         connector: Any = importlib.import_module("redshift_connector")
         secrets = self._target.secrets()
         driver: Any = None
@@ -339,7 +322,7 @@ class RedshiftWarehouse(Connected):
             _end(other)
 
         def cancel() -> None:
-            other = self._new()
+            other = self._opened()
             _cancelled(other, session.pid)
             threading.Thread(target=again, args=(other,), daemon=True).start()
 

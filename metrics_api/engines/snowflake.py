@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from uuid import UUID, uuid4
 from sqlglot import exp
 
 from metrics_api.engines import Engine
+from metrics_api.engines.pool import Common
 from metrics_api.engines.settings import whole, without
 from metrics_api.engines.snowflake_login import secrets
 from metrics_api.engines.warehouse import ASK_FOR_LESS, Connected, Cost, MayPass, Stop, Stream, asked_again, ends
@@ -179,9 +179,7 @@ class SnowflakeWarehouse(Connected):
 
     def __init__(self, target: _Target) -> None:
         self._target = target
-        self._changing = threading.Lock()
-        self._session: Any = None
-        self._closed = False
+        self._session: Common[Any] = Common("Snowflake", self._opened, _end)
 
     def __repr__(self) -> str:
         return f"SnowflakeWarehouse({self._target.place!r}, {self._target.words.get('database', '')!r})"
@@ -220,14 +218,10 @@ class SnowflakeWarehouse(Connected):
 
     def check(self) -> None:
         """Open the session: whoever has just written the settings is told at once what is wrong."""
-        self._opened()
+        self._session.now()
 
     def close(self) -> None:
-        with self._changing:
-            self._closed = True
-            if self._session is not None:
-                _end(self._session)
-            self._session = None
+        self._session.close()
 
     @property
     def _timeout(self) -> int:
@@ -238,30 +232,15 @@ class SnowflakeWarehouse(Connected):
         """The session, for as long as it lives; what fails is told in our words."""
         from snowflake.connector.errors import Error
 
-        session = self._opened()
+        session = self._session.now()
         try:
             yield session
         except Error as error:
             if error.errno in _SESSION_IS_GONE:
-                self._give_up(session)
+                self._session.give_up(session)
             raise self._refusal(error) from None
 
     def _opened(self) -> Any:
-        """The session there is, or a new one."""
-        with self._changing:
-            if self._closed:
-                raise WarehouseError("Snowflake: the connection is closed")
-            if self._session is None:
-                self._session = self._new()
-            return self._session
-
-    def _give_up(self, session: Any) -> None:
-        with self._changing:
-            if self._session is session:
-                self._session = None
-        _end(session)
-
-    def _new(self) -> Any:
         import snowflake.connector
         from snowflake.connector.errors import Error
 

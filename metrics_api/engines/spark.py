@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import re
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -21,6 +20,7 @@ from uuid import uuid4
 from sqlglot import exp
 
 from metrics_api.engines import Engine
+from metrics_api.engines.pool import Common
 from metrics_api.engines.settings import secret, whole, without, yes
 from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, asked_again, ends
 from metrics_api.errors import MissingDriver, WarehouseError
@@ -118,9 +118,7 @@ class SparkWarehouse(Connected):
 
     def __init__(self, target: _Target) -> None:
         self._target = target
-        self._changing = threading.Lock()
-        self._session: Any = None
-        self._closed = False
+        self._session: Common[Any] = Common("Spark", self._opened, _end)
 
     def __repr__(self) -> str:
         return f"SparkWarehouse({self._target.place!r})"
@@ -151,50 +149,39 @@ class SparkWarehouse(Connected):
 
     def check(self) -> None:
         """Open the session: whoever has just written the settings is told at once what is wrong."""
-        self._opened()
+        self._session.now()
 
     def close(self) -> None:
-        with self._changing:
-            self._closed = True
-            self._end()
+        self._session.close()
 
     @contextmanager
     def _told(self) -> Iterator[Any]:
         """The session, for as long as it lives; what fails is told in our words."""
         from pyspark.errors import PySparkException
 
-        session = self._opened()
+        session = self._session.now()
         try:
             yield session
         except PySparkException as error:
             gone = any(one in str(error) for one in _SESSION_IS_GONE)
             if gone:
-                with self._changing:
-                    if self._session is session:
-                        self._end()
+                self._session.give_up(session)
             raise _refusal(error, self._target, MayPass if gone else WarehouseError) from None
 
     def _opened(self) -> Any:
-        """The session there is, or a new one."""
         from pyspark.errors import PySparkException
 
-        with self._changing:
-            if self._closed:
-                raise WarehouseError("Spark: the connection is closed")
-            if self._session is None:
-                try:
-                    self._session = _new(self._target)
-                except PySparkException as error:
-                    raise _refusal(error, self._target) from None
-            return self._session
+        try:
+            return _new(self._target)
+        except PySparkException as error:
+            raise _refusal(error, self._target) from None
 
-    def _end(self) -> None:
-        from pyspark.errors import PySparkException
 
-        if self._session is not None:
-            with suppress(PySparkException):  # It may be gone already.
-                self._session.client.close()
-        self._session = None
+def _end(session: Any) -> None:
+    from pyspark.errors import PySparkException
+
+    with suppress(PySparkException):  # It may be gone already.
+        session.client.close()
 
 
 def _new(target: _Target) -> Any:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -24,8 +23,9 @@ from zoneinfo import ZoneInfo
 from sqlglot import exp
 
 from metrics_api.engines import Engine
+from metrics_api.engines.pool import Pool
 from metrics_api.engines.settings import secret, whole, without, yes
-from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, ends, too_long
+from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, asked_again, ends, too_long
 from metrics_api.errors import MissingDriver, WarehouseError
 from metrics_api.plan.expr import Type, Value
 from metrics_api.sql.dialect import (
@@ -174,9 +174,7 @@ class TrinoWarehouse(Connected):
 
     def __init__(self, target: _Target) -> None:
         self._target = target
-        self._changing = threading.Lock()
-        self._idle: list[Any] = []
-        self._closed = False
+        self._connections = Pool("Trino", lambda: _http_session(verify=target.verify), lambda http: http.close())
 
     def __repr__(self) -> str:
         return f"TrinoWarehouse({self._target.place!r}, {self._target.session.get('catalog', '')!r})"
@@ -196,6 +194,7 @@ class TrinoWarehouse(Connected):
             stream.statement = query.query_id
             yield stream
 
+    @asked_again
     def estimate(self, sql: str) -> Cost:
         """What the tables hold of what is to be read, by their statistics where there are any."""
         with self._asked(f"EXPLAIN (TYPE IO, FORMAT JSON) {sql}") as query:
@@ -203,6 +202,7 @@ class TrinoWarehouse(Connected):
         estimates = [one.get("estimate", {}) for one in read.get("inputTableColumnInfos", ())]
         return Cost(_total(estimates, "outputRowCount"), _total(estimates, "outputSizeInBytes"))
 
+    @asked_again
     def columns(self, table: str) -> tuple[tuple[str, str], ...] | None:
         named = TrinoDialect().table(table).sql("trino")
         try:
@@ -217,11 +217,7 @@ class TrinoWarehouse(Connected):
             list(query.execute())
 
     def close(self) -> None:
-        with self._changing:
-            self._closed = True
-            idle, self._idle = self._idle, []
-        for one in idle:
-            one.close()
+        self._connections.close()
 
     @contextmanager
     def _asked(self, sql: str, tag: str = "", told: Callable[[object], None] | None = None) -> Iterator[Any]:
@@ -232,33 +228,17 @@ class TrinoWarehouse(Connected):
         import requests
         from trino import exceptions
 
-        http = self._taken()
         try:
-            query = _query(self._target, http, sql, tag, told)
-            try:
-                yield query
-            finally:
-                if not query.finished:
-                    with suppress(exceptions.Error, exceptions.HttpError, requests.RequestException):
-                        query.cancel()
+            with self._connections.lent() as http:
+                query = _query(self._target, http, sql, tag, told)
+                try:
+                    yield query
+                finally:
+                    if not query.finished:
+                        with suppress(exceptions.Error, exceptions.HttpError, requests.RequestException):
+                            query.cancel()
         except (exceptions.Error, exceptions.HttpError, requests.RequestException, OSError, ValueError) as error:
             raise _refusal(error, self._target) from None
-        finally:
-            self._put_back(http)
-
-    def _taken(self) -> Any:
-        """A connection that nobody else has."""
-        with self._changing:
-            if self._closed:
-                raise WarehouseError("Trino: the connection is closed")
-            return self._idle.pop() if self._idle else _http_session(verify=self._target.verify)
-
-    def _put_back(self, http: Any) -> None:
-        with self._changing:
-            if not self._closed:
-                self._idle.append(http)
-                return
-        http.close()
 
 
 def _http_session(*, verify: bool | str) -> Any:

@@ -48,7 +48,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Any:
     written = pa.table({**events, **{name: ["x"] for name in texts}, **times})
     pyarrow.dataset.write_dataset(written, folder / "app_events", format="parquet", partitioning=of_days)
     pyarrow.dataset.write_dataset(pa.table(users), folder / "users", format="parquet")
-    opened = spark_jvm.warehouse()._opened()
+    opened = spark_jvm.warehouse()._session.now()
     for name in ("app_events", "users"):
         opened.read.parquet(str(folder / name)).createOrReplaceTempView(name)
     opened.conf.set("spark.sql.adaptive.enabled", "false")

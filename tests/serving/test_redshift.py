@@ -246,7 +246,7 @@ def test_a_session_is_given_up_before_the_driver_keeps_too_much(door: Door, monk
 
 def test_a_session_that_the_server_ended_is_replaced(door: Door) -> None:
     warehouse = connect(door.settings, Path())
-    pid = warehouse._idle[0].pid
+    pid = warehouse._sessions._idle[0].pid
     on_redshift.writer().execute("SELECT PG_TERMINATE_BACKEND(%s)", (pid,))
     assert warehouse.run("SELECT 1 AS one").table.to_pylist() == [{"one": 1}]
     warehouse.close()

@@ -75,7 +75,7 @@ def _program() -> None:
 def opened_one() -> Iterator[SparkWarehouse]:
     """A connection of one's own, whose session has the table."""
     warehouse = connect(sail.server().settings, Path())
-    warehouse._opened().sql(VIEW)
+    warehouse._session.now().sql(VIEW)
     yield warehouse
     warehouse.close()
 
@@ -126,7 +126,7 @@ def test_the_project_connects_by_itself(folder: Path) -> None:
 def test_a_session_is_in_utc(opened_one: SparkWarehouse) -> None:
     found = opened_one.run("SELECT CAST(TIMESTAMP '2026-01-31 09:00:00' AS STRING) AS a").table
     assert found["a"].to_pylist() == ["2026-01-31 09:00:00"]
-    assert opened_one._opened().conf.get("spark.sql.session.timeZone") == "UTC"
+    assert opened_one._session.now().conf.get("spark.sql.session.timeZone") == "UTC"
 
 
 def test_the_columns_of_a_table(opened_one: SparkWarehouse) -> None:
@@ -169,7 +169,7 @@ def test_many_threads_share_a_session(opened_one: SparkWarehouse) -> None:
 
 def test_a_session_that_the_server_ended_is_replaced() -> None:
     warehouse = connect(sail.server().settings, Path())
-    first = warehouse._opened()
+    first = warehouse._session.now()
     first.client.release_session()
     assert warehouse.run("SELECT 1 AS one").table.to_pylist() == [{"one": 1}]
     warehouse.close()
