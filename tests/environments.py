@@ -1,4 +1,4 @@
-"""Environments of their own, below `.engines/`, for engines whose packages do not go with the product's.
+"""Environments of their own, below `.engines/`, for engines whose packages do not go with the product's, and for Node.
 
 Each is made on first use and kept between runs; it is made again when its requirements change.
 """
@@ -37,6 +37,23 @@ def python_with(name: str, requirements: str) -> Path:
             _run(folder, [str(found), "-m", "pip", "install", *quietly, "-r", str(listed)])
             made.write_text(wanted, "utf-8")
         return found
+
+
+def node_modules_with(name: str, package: Path) -> Path:
+    """A folder with the packages of npm that a `package.json` wants. Raises NotInstalled."""
+    folder = FOLDER / name
+    with _Alone(folder):
+        wanted = package.read_text("utf-8")
+        made = folder / "package.json"
+        if not ((folder / "node_modules").is_dir() and made.is_file() and made.read_text("utf-8") == wanted):
+            if (npm := shutil.which("npm")) is None:
+                raise NotInstalled("Node and its npm are not installed")
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            made.write_text(wanted, "utf-8")
+            quietly = ["--silent", "--no-audit", "--no-fund", "--no-package-lock"]
+            _run(folder, [npm, "install", *quietly, "--prefix", str(folder)])
+        return folder
 
 
 def _run(folder: Path, command: list[str]) -> None:

@@ -1,48 +1,84 @@
-"""`/graphql`: strawberry's view, with our context, errors in GraphQL's form, and a page that needs no network."""
+"""`/graphql`: what GraphQL over HTTP asks, answered by the schema; and a page for people that needs no network."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
-from cross_web import HTTPException
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket
-from strawberry.asgi import GraphQL
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types.execution import ExecutionResult
+from strawberry.types.graphql import OperationType
 
 from metrics_api.errors import Code
 from metrics_api.graphql_schema.context import RequestContext, RequestLimits
 from metrics_api.graphql_schema.schema import MetricsSchema
 from metrics_api.serving.project import Project
+from metrics_api.web.over_http import GRAPHQL_TYPE, HTML_TYPE, JSON_TYPE, Asked, NotOverHttp, answer_type, asked_by
 from metrics_api.web.query_page import query_page
 from metrics_api.web.requests import failure, request_id_of
 
 
-class GraphQLView(GraphQL[RequestContext, None]):
-    """The endpoint of one project."""
+class GraphQLView:
+    """The endpoint of one project, as an ASGI application."""
 
     def __init__(self, project: Project, schema: MetricsSchema, limits: RequestLimits) -> None:
-        super().__init__(schema, subscription_protocols=())
         self._project = project
+        self._schema = schema
         self._limits = limits
         self._threads = anyio.CapacityLimiter(limits.threads)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        media_type = JSON_TYPE
         try:
-            response = await self.run(Request(scope, receive))
-        except HTTPException as error:
-            request_id = request_id_of(scope)
-            response = failure(error.reason, Code.QUERY_INVALID, status=error.status_code, request_id=request_id)
+            media_type = answer_type(request.headers)
+            response = await self._response(request, media_type)
+        except NotOverHttp as refused:
+            response = failure(
+                refused.message, Code.QUERY_INVALID, status=refused.status, request_id=request_id_of(scope)
+            )
+            response.headers.update(refused.headers)
+            if media_type == GRAPHQL_TYPE:
+                response.headers["content-type"] = f"{GRAPHQL_TYPE}; charset=utf-8"
         await response(scope, receive, send)
 
-    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> RequestContext:
-        return RequestContext(self._project, self._limits, self._threads, request_id_of(request.scope))
-
-    def decode_json(self, data: str | bytes) -> object:
+    async def _response(self, request: Request, media_type: str) -> Response:
+        if media_type == HTML_TYPE:
+            if request.method == "GET" and "query" not in request.query_params:
+                return query_page(self._project.model)
+            media_type = JSON_TYPE
+        asked = await asked_by(request)
         try:
-            return super().decode_json(data)
-        except (RecursionError, UnicodeDecodeError):
-            raise HTTPException(400, "Unable to parse request body as JSON") from None
+            result = await self._result(asked, request_id_of(request.scope))
+        except CannotGetOperationTypeError as error:
+            raise NotOverHttp(error.as_http_error_reason()) from None
+        except InvalidOperationTypeError:
+            told = "there are only queries to ask"
+            raise NotOverHttp(told, *((405, {"allow": "POST"}) if request.method == "GET" else ())) from None
+        return _written(result, media_type)
 
-    async def render_graphql_ide(self, request: Request) -> Response:
-        return query_page(self._project.model)
+    async def _result(self, asked: Asked, request_id: str) -> ExecutionResult:
+        context = RequestContext(self._project, self._limits, self._threads, request_id)
+        return await self._schema.execute(
+            asked.query,
+            variable_values=asked.variables,
+            operation_name=asked.operation,
+            context_value=context,
+            allowed_operation_types=(OperationType.QUERY,),
+            operation_extensions=asked.extensions,
+        )
+
+
+def _written(result: ExecutionResult, media_type: str) -> Response:
+    """The answer's bytes. A request that was never begun has no `data`, and in GraphQL's own type a status of 400."""
+    errors = result.errors or []
+    is_refused = result.data is None and all(one.path is None for one in errors)
+    answer: dict[str, Any] = {} if is_refused else {"data": result.data}
+    if errors:
+        answer["errors"] = [one.formatted for one in errors]
+    status = 400 if is_refused and media_type == GRAPHQL_TYPE else 200
+    return Response(orjson.dumps(answer), status, media_type=f"{media_type}; charset=utf-8")

@@ -42,7 +42,7 @@ def code(response: httpx.Response) -> str:
 def test_a_query() -> None:
     response = send(json={"query": QUERY})
     assert response.status_code == 200
-    assert response.headers["content-type"] == "application/json"
+    assert response.headers["content-type"] == "application/json; charset=utf-8"
     expected = streaming()[0].query("searches", last="3 days").to_pylist()
     assert response.json() == {
         "data": {
@@ -79,7 +79,11 @@ def test_variables_operations_and_get() -> None:
         ({"content": b'{"query": 1}'}, 400),
         ({"content": b'{"query": "{ catalog { project { name } } }", "variables": []}'}, 400),
         ({"content": b'[{"query": "{ catalog { project { name } } }"}]'}, 400),
-        ({"content": b"query=1", "headers": {"content-type": "application/x-www-form-urlencoded"}}, 400),
+        ({"content": b"query=1", "headers": {"content-type": "application/x-www-form-urlencoded"}}, 415),
+        ({"content": b"{}", "headers": {"content-type": "application/json; charset=utf-16"}}, 415),
+        ({"content": b"{}", "headers": {"accept": "image/png", "content-type": "application/json"}}, 406),
+        ({"method": "GET", "params": {"query": "{ __typename }", "variables": "{"}}, 400),
+        ({"method": "GET", "params": {"query": "mutation { x }"}}, 405),
         ({"method": "PUT", "json": {"query": QUERY}}, 405),
         ({"method": "DELETE"}, 405),
         ({"method": "GET", "headers": {"accept": "application/json"}}, 400),

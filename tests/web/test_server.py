@@ -1,8 +1,12 @@
 """A real server on a free port of this machine, asked over the network."""
 
 import asyncio
+import json
+import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,6 +21,7 @@ from graphql import (
     is_required_argument,
 )
 
+from environments import NotInstalled, missing, node_modules_with
 from graphql_schema.asking import NOW, streaming_folder
 from metrics_api import create_app
 from metrics_api.definitions.yaml12 import read_yaml
@@ -44,6 +49,23 @@ def server() -> Iterator[str]:
         thread.join(timeout=10)
         project.close()
     assert not thread.is_alive()
+
+
+AUDIT = Path(__file__).parent / "audit"
+
+
+def test_graphql_over_http_is_as_its_specification_says(server: str) -> None:
+    try:
+        folder = node_modules_with("graphql-http", AUDIT / "package.json")
+    except NotInstalled as error:
+        missing(error)
+    script = shutil.copy(AUDIT / "audit.mjs", folder)
+    told = subprocess.run(
+        ["node", script, f"{server}/graphql"], capture_output=True, text=True, check=True, timeout=120
+    ).stdout
+    audits = [json.loads(line) for line in told.splitlines()]
+    assert len(audits) == 61
+    assert [one for one in audits if one["status"] != "ok"] == []
 
 
 def test_a_server_answers_many_at_once(server: str) -> None:
