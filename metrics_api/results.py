@@ -7,7 +7,7 @@ whose `part` column tells them apart; `split` undoes that and casts every column
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,13 @@ class Column:
     type: Type
     nullable: bool = False
     description: str = ""
+
+
+FLAGS = (
+    Column("complete", Type.BOOLEAN, description="Whether the data reaches the bucket's end."),
+    Column("provisional", Type.BOOLEAN, description="Whether late events may still change it."),
+)
+"""What rows of buckets say of them, beside the columns of the statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,8 @@ class Answer:
 
     parts: Mapping[str, pa.Table]
     info: Info
+    columns: Mapping[str, tuple[Column, ...]] = field(default_factory=dict)
+    """What the columns of each part mean, in order."""
 
 
 def arrow_type(type_: Type) -> pa.DataType:
@@ -151,7 +160,7 @@ def with_completeness(
         period.label: (is_complete(period), period.end > data_through - late) for period in periods
     }
     flags = [known[label] for label in table["period"].to_pylist()]
-    for index, name in enumerate(("complete", "provisional")):
+    for index, column in enumerate(FLAGS):
         values = pa.array([flag[index] for flag in flags], pa.bool_())
-        table = table.append_column(pa.field(name, pa.bool_(), nullable=False), values)
+        table = table.append_column(pa.field(column.name, pa.bool_(), nullable=False), values)
     return table

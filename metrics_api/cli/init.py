@@ -21,12 +21,15 @@ Examples:
   metrics-api init metrics --sign-up signed_up --value-moment watched_video
   metrics-api init metrics --sign-up "Signed Up" --value-moment "Report Viewed" --table analytics.tracks \\
       --time received_at --user user_id --event-name event --warehouse-type postgres
-  metrics-api init metrics --sign-up signup --value-moment order --warehouse-type duckdb --path shop.duckdb
+  metrics-api init metrics --sign-up first:order --value-moment order --path shop.duckdb
 
-The sign-up makes somebody a user; the value moment is what they come for, not a click on the way there.
+The sign-up makes somebody a user; the value moment is what they come for, not a click on the way there. With `first:`
+the first such event of each person is their sign-up, also where it is of the same kind as the value moment.
 """
 
 TABLE = "The table of events"
+FIRST = "first:"
+"""Begins a sign-up that is each person's first such event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Answers:
     project: str
     sign_up: str
     sign_up_event: str
+    first_ever: bool
     value: str
     value_event: str
     source: str
@@ -50,7 +54,12 @@ class Answers:
 def init(
     *,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write into.")] = Path("metrics"),
-    sign_up: Annotated[str, typer.Option("--sign-up", help="The event that makes somebody a user.")],
+    sign_up: Annotated[
+        str,
+        typer.Option(
+            "--sign-up", help="The event that makes somebody a user; first:EVENT for the first of each person."
+        ),
+    ],
     value_moment: Annotated[str, typer.Option("--value-moment", help="The event in which people get value.")],
     table: Annotated[
         str, typer.Option("--table", help="One row per event; or schema.table.", rich_help_panel=TABLE)
@@ -70,7 +79,7 @@ def init(
         typer.Option("--path", help="The file of a duckdb warehouse.", rich_help_panel=TABLE, show_default=False),
     ] = None,
 ) -> None:
-    """Write a working project from two events: value, actives, activation and usage, with comments and a test.
+    """Write a working project from two events: a value moment, and a board that answers what engagement asks.
 
     Nothing is overwritten. The column names can be corrected in project.yml afterwards.
     """
@@ -79,11 +88,14 @@ def init(
     connects = engine(warehouse_type).connect is not None
     if path is not None and warehouse_type != "duckdb":
         raise typer.BadParameter("only duckdb reads a file", param_hint="--path")
-    if sign_up == value_moment:
-        raise typer.BadParameter("the sign-up cannot be the value moment as well", param_hint="--value-moment")
+    first_ever, sign_up = sign_up.startswith(FIRST), sign_up.removeprefix(FIRST)
+    if sign_up == value_moment and not first_ever:
+        words = f"the sign-up cannot be the value moment as well, unless it is the first: --sign-up {FIRST}{sign_up}"
+        raise typer.BadParameter(words, param_hint="--value-moment")
     first, second = _names(sign_up, value_moment)
     answers = Answers(
-        project=folder.resolve().name, sign_up=sign_up, sign_up_event=first, value=value_moment, value_event=second,
+        project=folder.resolve().name, sign_up=sign_up, sign_up_event=first, first_ever=first_ever,
+        value=value_moment, value_event=second,
         source=_free(_identifier(table.rpartition(".")[2]) or "events", ()), table=table, time=time, user=user,
         event_name=event_name, engine=warehouse_type, settings=_settings(warehouse_type, path, folder),
     )  # fmt: skip
@@ -113,6 +125,8 @@ def _names(sign_up: str, value_moment: str) -> tuple[str, str]:
         if written == "any":
             raise typer.BadParameter("`any` stands for every event in definitions", param_hint=option)
     first = _free(_identifier(sign_up) or "sign_up", ())
+    if sign_up == value_moment:
+        return first, first
     return first, _free(_identifier(value_moment) or "value_moment", (first,))
 
 
@@ -183,11 +197,18 @@ def _texts(answers: Answers) -> dict[str, str]:
         "value_label": _scalar(_label(answers.value)),
         "sign_up_name": _stored(answers.sign_up, answers.sign_up_event),
         "value_name": _stored(answers.value, answers.value_event),
+        "sign_up_selector": f"{{event: {answers.sign_up_event}, first_ever: true}}"
+        if answers.first_ever
+        else answers.sign_up_event,
     }
-    return {
-        file: re.sub(r"<<(\w+)>>", lambda found: values[found[1]], text)
-        for file, text in (("project.yml", PROJECT), ("events.yml", EVENTS), ("metrics.yml", METRICS))
+    is_one = answers.sign_up_event == answers.value_event
+    files = {
+        "project.yml": PROJECT,
+        "events.yml": EVENTS + ("" if is_one else SIGN_UP_EVENT) + VALUE_EVENT,
+        "metrics.yml": METRICS + (TEST_OF_ONE if is_one else TEST_OF_TWO) + USAGE,
+        "boards.yml": BOARDS,
     }
+    return {file: re.sub(r"<<(\w+)>>", lambda found: values[found[1]], text) for file, text in files.items()}
 
 
 def _scalar(text: str) -> str:
@@ -212,7 +233,7 @@ def _stored(written: str, event: str) -> str:
 def _tell_what_next(folder: Path, *, connects: bool, is_there: bool, uses_url: bool) -> None:
     place = shlex.quote(str(folder))
     checks = [] if not connects else ["metrics-api validate --warehouse main    # are the tables and columns there?"]
-    asks = ['metrics-api query value_moments --last "30 days"', "metrics-api serve"]
+    asks = ["metrics-api board company_kpis", 'metrics-api query value_moments --last "30 days"', "metrics-api serve"]
     lines = [f"cd {place}", "metrics-api test", *checks, *(asks if connects else ["metrics-api explain value_moments"])]
     typer.echo("\nThe definitions are valid. Next:\n\n" + "".join(f"  {line}\n" for line in lines))
     if uses_url:
@@ -231,8 +252,8 @@ project:
   timezone: UTC            # whose days and weeks are counted: Europe/Berlin, America/New_York, ...
   week_start: monday
   default_range: 30 days   # how far back a question without a range looks
-  sign_up: <<sign_up_event>>
-  value_moment: <<value_event>>
+  sign_up: <<sign_up_selector>>
+  value_moment: value_moments
   # exclude: is_internal = true    # events that no metric counts; a condition over properties of the source
   warehouses:
     main: {type: <<engine>><<settings>>}
@@ -259,12 +280,18 @@ EVENTS = """\
 # yaml-language-server: $schema=<<schema>>
 # What people do. An event is found by its name in the source; `name:` says it where it is called otherwise there.
 events:
+"""
+
+SIGN_UP_EVENT = """\
   <<sign_up_event>>:
     label: <<sign_up_label>>
     description: Somebody became a user.
     source: <<source>><<sign_up_name>>
     # once_per_user: true    # if nobody does it twice: makes activation cheaper
 
+"""
+
+VALUE_EVENT = """\
   <<value_event>>:
     label: <<value_label>>
     description: Somebody got what the product is for.
@@ -289,61 +316,41 @@ metrics:
       <<value_event>>: {event: <<value_event>>}
     measure: total
     tests:                 # run by `metrics-api test`, without a warehouse
+"""
+
+TEST_OF_ONE = """\
+      every_moment_counts_and_every_person_once:
+        events: |
+          <<value_event>>  ann  2026-01-05 10:00
+          <<value_event>>  ann  2026-01-05 11:00
+        expect: {value: 2, users: 1}
+"""
+
+TEST_OF_TWO = """\
       every_moment_counts_and_signing_up_is_none:
         events: |
           <<sign_up_event>>  ann  2026-01-05 09:00
           <<value_event>>  ann  2026-01-05 10:00
           <<value_event>>  ann  2026-01-05 11:00
         expect: {value: 2, users: 1}
+"""
 
-  daily_actives:
-    type: active_users
-    label: Daily actives
-    description: People with a value moment on the day.
-    on: value_moments
-    window: 1 day
-
-  weekly_actives:
-    type: active_users
-    label: Weekly actives
-    description: People with a value moment in the seven days up to and including the day.
-    on: value_moments
-    window: 7 days
-
-  monthly_actives:
-    type: active_users
-    label: Monthly actives
-    description: People with a value moment in the 28 days up to and including the day, so that weekdays weigh the same.
-    on: value_moments
-    window: 28 days
-
-  activation:
-    type: funnel
-    label: Activation
-    description: Who comes from signing up to a first value moment within 30 days.
-    steps:
-      <<sign_up_event>>: {event: <<sign_up_event>>}
-      <<value_event>>: {on: value_moments}
-    within: 30 days
-    tests:
-      one_of_two_gets_there:
-        events: |
-          <<sign_up_event>>  ann  2026-01-05 09:00
-          <<sign_up_event>>  bob  2026-01-05 09:00
-          <<value_event>>  ann  2026-01-06 09:00
-        expect: {<<sign_up_event>>: 2, <<value_event>>: 1}
-
-  sign_ups:
-    type: usage
-    label: Sign-ups
-    description: How many people signed up.
-    event: <<sign_up_event>>
-    measure: users
-
+USAGE = """
   all_events:
     type: usage
     label: All events
     description: How much happens at all. Says nothing about value.
     event: any_event
     measure: total
+"""
+
+BOARDS = """\
+# yaml-language-server: $schema=<<schema>>
+# The board: who gets value, how soon, how often, who comes back and who does not. Its metrics and cohorts are made of
+# `sign_up` and `value_moment` of the project; `metrics-api board company_kpis --yaml` prints them, to be changed.
+boards:
+  company_kpis:
+    label: Company KPIs
+    description: How people find value, from their sign-up on.
+    template: company_kpis
 """

@@ -41,6 +41,22 @@ def write_table(rows: pa.Table, answer: Answer, metric: Metric, file: IO[str]) -
     # Into a file or a pipe columns are as wide as they need to be, whatever the terminal is.
     is_terminal = file.isatty()
     console = Console(file=file, markup=False, highlight=False, emoji=False, width=None if is_terminal else WIDEST)
+    table, notes = _table_of(rows, metric, console if is_terminal else None)
+    info = answer.info
+    console.print(f"{metric.label}, {info.first} to {info.last}\n", soft_wrap=True)
+    console.print(table)
+    console.print()
+    for line in footer(answer, notes):
+        console.print(line, soft_wrap=not is_terminal)
+
+
+def part_table(rows: pa.Table, metric: Metric, console: Console | None) -> RichTable:
+    """The rows of a part of an answer; turned if that fits a terminal better."""
+    return _table_of(rows, metric, console)[0]
+
+
+def _table_of(rows: pa.Table, metric: Metric, console: Console | None) -> tuple[RichTable, list[str]]:
+    """The table, and what is to be said of each row."""
     notes = [_note(row) for row in rows.select([name for name in FLAGS if name in rows.column_names]).to_pylist()]
     percents = SHARES | ({"value", "previous"} if metric.definition.format == "percent" else set())
     if is_triangle := {"start", "period_index"} <= set(rows.column_names):
@@ -50,15 +66,10 @@ def write_table(rows: pa.Table, answer: Answer, metric: Metric, file: IO[str]) -
     if any(notes) and not is_triangle:
         columns.append(Shown("", notes, is_number=False))
     table = _laid_out(columns)
-    if is_terminal and _width(table, console) > console.width:
+    if console is not None and _width(table, console) > console.width:
         # A few wide rows, such as a funnel's steps, read better as columns.
         table = min(table, _laid_out(_turned(columns)), key=lambda one: _width(one, console))
-    info = answer.info
-    console.print(f"{metric.label}, {info.first} to {info.last}\n", soft_wrap=True)
-    console.print(table)
-    console.print()
-    for line in footer(answer, notes):
-        console.print(line, soft_wrap=not is_terminal)
+    return table, notes
 
 
 def _laid_out(columns: Sequence[Shown]) -> RichTable:

@@ -106,8 +106,12 @@ def as_json(rows: pa.Table, info: Info) -> bytes:
     import orjson
 
     options = orjson.OPT_INDENT_2 | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
-    exact = [{name: _exact(value) for name, value in row.items()} for row in rows.to_pylist()]
-    return orjson.dumps({"rows": exact, "info": _about(info)}, option=options)
+    return orjson.dumps({"rows": exact_rows(rows), "info": about(info)}, option=options)
+
+
+def exact_rows(rows: pa.Table) -> list[dict[str, object]]:
+    """The rows with what JSON's readers would round as text."""
+    return [{name: _exact(value) for name, value in row.items()} for row in rows.to_pylist()]
 
 
 def _exact(value: object) -> object:
@@ -120,7 +124,8 @@ def _exact(value: object) -> object:
             return value
 
 
-def _about(info: Info) -> dict[str, object]:
+def about(info: Info) -> dict[str, object]:
+    """How an answer came about."""
     return {
         "metric": info.metric,
         "from": info.first,
@@ -142,7 +147,7 @@ def _write_arrow(rows: pa.Table, info: Info, file: IO[bytes]) -> None:
     import orjson
     import pyarrow as pa
 
-    about = orjson.dumps(_about(info), option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z)
-    rows = rows.replace_schema_metadata({"info": about})
+    told = orjson.dumps(about(info), option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z)
+    rows = rows.replace_schema_metadata({"info": told})
     with pa.ipc.new_stream(file, rows.schema) as stream:
         stream.write_table(rows)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from metrics_api.compile.boards import board_problems
 from metrics_api.definitions.loader import Definitions, read_definitions
+from metrics_api.errors import DefinitionError
 from metrics_api.families import families, metric_types
 from metrics_api.semantic.model import SemanticModel
 from metrics_api.semantic.resolve import resolve
@@ -18,4 +20,7 @@ def load_model(
     Places are told as seen from the folder, or from `shown_from`. `target` is one of the project's, not its default.
     """
     definitions = read_definitions(folder, metric_types(), shown_from=shown_from, target=target)
-    return resolve(definitions, families()), definitions
+    model = resolve(definitions, families())
+    if problems := tuple(board_problems(model, definitions)):
+        raise DefinitionError(problems)
+    return model, definitions

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from metrics_api.definitions.base import ENTITIES, Definition, MetricDefinition
+from metrics_api.definitions.boards import BoardDefinition
 from metrics_api.definitions.cohorts import CohortDefinition
 from metrics_api.definitions.entities import EntityDefinition
 from metrics_api.definitions.loader import VERSION, Definitions
@@ -28,6 +29,7 @@ def definitions_schema(families: Mapping[str, type[MetricDefinition]]) -> Schema
         EntityDefinition,
         EventDefinition,
         CohortDefinition,
+        BoardDefinition,
         *(families[word] for word in sorted(families)),
     ]
     references, generated = models_json_schema(
@@ -54,6 +56,7 @@ def definitions_schema(families: Mapping[str, type[MetricDefinition]]) -> Schema
                 "The metrics, by name; `type` picks the family.",
             ),
             "cohorts": _named(ref[CohortDefinition], "People who belong together, by name."),
+            "boards": _named(ref[BoardDefinition], "Questions that are asked together, by name."),
         },
         "additionalProperties": False,
         "$defs": generated["$defs"],
@@ -96,6 +99,7 @@ def _names_of(definitions: Definitions) -> Mapping[str, list[str]]:
         "metric": list(definitions.metrics),
         "moment": [*definitions.events, *moments],
         "cohort": list(definitions.cohorts),
+        "asked": [*definitions.metrics, *definitions.cohorts],
     }
 
 

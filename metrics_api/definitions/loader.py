@@ -8,24 +8,27 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from metrics_api.definitions.base import Definition, MetricDefinition
+from metrics_api.definitions.boards import BoardDefinition
 from metrics_api.definitions.cohorts import CohortDefinition
+from metrics_api.definitions.company_kpis import Expansion
 from metrics_api.definitions.entities import EntityDefinition
 from metrics_api.definitions.names import Path, check_identifier
 from metrics_api.definitions.refusal import Refusal
 from metrics_api.definitions.sources import EventDefinition, ProjectDefinition, SourceDefinition
 from metrics_api.definitions.targets import filled, is_target_text, may_hold_target
+from metrics_api.definitions.templates import with_templates
 from metrics_api.definitions.validation import found, shortened, validate
 from metrics_api.definitions.warehouses import is_placeholder_text, without_secrets
 from metrics_api.definitions.yaml12 import Document, Plain, read_yaml
 from metrics_api.errors import DefinitionError, Problem, SourceSpan, did_you_mean
 
 VERSION = 1
-KINDS = ("sources", "entities", "events", "metrics", "cohorts")
+KINDS = ("sources", "entities", "events", "metrics", "cohorts", "boards")
 WORDS = ("version", "project", *KINDS)
-LATER_WORDS = ("boards", "policies", "warmups")
+LATER_WORDS = ("policies", "warmups")
 
 D = TypeVar("D", bound=Definition)
 
@@ -40,6 +43,7 @@ class Definitions:
     events: Mapping[str, EventDefinition]
     metrics: Mapping[str, MetricDefinition]
     cohorts: Mapping[str, CohortDefinition]
+    boards: Mapping[str, BoardDefinition]
     hash: str
     """Changes with the content, not with comments, layout or the files things stand in."""
     files: tuple[FilePath, ...]
@@ -48,14 +52,20 @@ class Definitions:
     version: int = VERSION
     documents: Mapping[Path, Document] = field(default_factory=dict, repr=False, compare=False)
     """The file of the project and of each definition: `("project",)`, `("metrics", "activation")`."""
+    expansions: Mapping[str, Expansion] = field(default_factory=dict, repr=False, compare=False)
+    """What the templates of boards made."""
+    placed: Mapping[Path, Path] = field(default_factory=dict, repr=False, compare=False)
+    """Where that stands which a template made: `("metrics", "kpis_activation")` at `("boards", "kpis", "template")`."""
 
     def span(self, *path: str | int) -> SourceSpan:
         """Where a value stands: `span("metrics", "activation", "within")`. Unwritten: the nearest value around it."""
+        path = self.placed.get(path[:2], path)
         document = self._document(path)
         return document.span(*path) if document else SourceSpan(self.folder)
 
     def key_span(self, *path: str | int) -> SourceSpan:
         """Where a key stands: `key_span("metrics", "activation")` is the metric's name."""
+        path = self.placed.get(path[:2], path)
         document = self._document(path)
         return document.key_span(*path) if document else SourceSpan(self.folder)
 
@@ -63,6 +73,12 @@ class Definitions:
         """Where a line and column (from 1) of a text stand that is written as a block; else where the text begins."""
         document = self._document(path)
         return document.span_inside(path, line, column) if document else SourceSpan(self.folder)
+
+    def written_cards(self, board: str) -> Mapping[str, Any]:
+        """The cards of a board as they stand in the file."""
+        written: Any = self.documents["boards", board].data
+        found: Mapping[str, Any] = written["boards"][board].get("cards") or {}
+        return found
 
     def _document(self, path: Path) -> Document | None:
         return self.documents.get(path[:1] if path[:1] == ("project",) else path[:2])
@@ -87,6 +103,8 @@ def read_definitions(
     for file in files:
         reading.read(file, _shown(file, folder, shown_from))
     definitions = reading.definitions(folder, files)
+    if definitions is not None and definitions.boards:
+        definitions = with_templates(definitions, families, reading.problems.append)
     if reading.problems:
         raise DefinitionError(sorted(reading.problems, key=_place))
     assert definitions is not None
@@ -255,6 +273,7 @@ class _Reading:
         events = self.read_all("events", EventDefinition)
         metrics = self.read_metrics()
         cohorts = self.read_all("cohorts", CohortDefinition)
+        boards = self.read_all("boards", BoardDefinition)
         if project is None or self.problems:
             return None
         assert self.project is not None
@@ -268,9 +287,17 @@ class _Reading:
             events=events,
             metrics=metrics,
             cohorts=cohorts,
+            boards=boards,
             hash=content_hash(
                 project,
-                {"sources": sources, "entities": entities, "events": events, "metrics": metrics, "cohorts": cohorts},
+                {
+                    "sources": sources,
+                    "entities": entities,
+                    "events": events,
+                    "metrics": metrics,
+                    "cohorts": cohorts,
+                    "boards": boards,
+                },
             ),
             files=tuple(files),
             folder=folder.as_posix(),

@@ -65,12 +65,15 @@ Identifier = Annotated[
 ]
 """A name that a person gives: of a metric, an event, a step, a tier, a component."""
 
-ReferenceKind: TypeAlias = Literal["event", "metric", "source", "moment", "cohort"]
+ReferenceKind: TypeAlias = Literal["event", "metric", "source", "moment", "cohort", "asked"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Marks a text as the name of another definition. A moment is an event or a value_moment metric."""
+    """Marks a text as the name of another definition.
+
+    A moment is an event or a value_moment metric; asked are metrics and cohorts.
+    """
 
     kind: ReferenceKind
 
@@ -79,6 +82,7 @@ SourceName = Annotated[str, Reference("source"), Field(json_schema_extra={"x-ref
 EventName = Annotated[str, Reference("event"), Field(json_schema_extra={"x-reference": "event"})]
 MetricName = Annotated[str, Reference("metric"), Field(json_schema_extra={"x-reference": "metric"})]
 CohortName = Annotated[str, Reference("cohort"), Field(json_schema_extra={"x-reference": "cohort"})]
+AskedName = Annotated[str, Reference("asked"), Field(json_schema_extra={"x-reference": "asked"})]
 MomentName = Annotated[str, Reference("moment"), Field(json_schema_extra={"x-reference": "moment"})]
 
 OutputName = Annotated[

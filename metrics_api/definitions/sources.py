@@ -17,15 +17,13 @@ from pydantic import (
     model_validator,
 )
 
-from metrics_api.definitions.base import Condition, Definition, Described, DurationField, Text
+from metrics_api.definitions.base import Condition, Definition, Described, DurationField, EntrySelector, Selector, Text
 from metrics_api.definitions.bins import Edges
 from metrics_api.definitions.dates import DateField, InstantField
 from metrics_api.definitions.names import (
     IDENTIFIER_PATTERN,
     LONGEST_NAME,
-    EventName,
     Identifier,
-    MomentName,
     SourceName,
     check_identifier,
     identifier_like,
@@ -128,9 +126,9 @@ class ProjectDefinition(Definition):
     """How far back a question without a range looks."""
     exclude: Condition | None = None
     """Events for which this is true are left out of every metric, over all sources that have the property."""
-    sign_up: EventName | None = None
-    """The event that makes someone a user."""
-    value_moment: MomentName | None = None
+    sign_up: EntrySelector | None = None
+    """The event that makes someone a user; with `first_ever: true` each person's first such event."""
+    value_moment: Selector | None = None
     """The event, or value_moment metric, in which users get what the product is for."""
     as_of: InstantField | None = None
     """The instant taken for now, for data that no longer grows: a date is its first instant; UTC unless said."""

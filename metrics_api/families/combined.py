@@ -103,7 +103,16 @@ def selections(spec: Combined) -> tuple[Selection, ...]:
 def is_engagement(spec: Combined) -> bool:
     """Whether value received is in the outcome: in anything that is not only divided by (RULES 33)."""
     outcome = set(_outcome(spec.outputs["value"]))
-    return any(one.metric.metric_class is MetricClass.ENGAGEMENT for one in spec.inputs if one.name in outcome)
+    return any(
+        one.metric.metric_class is MetricClass.ENGAGEMENT and _is_outcome(one)
+        for one in spec.inputs
+        if one.name in outcome
+    )
+
+
+def _is_outcome(one: Input) -> bool:
+    series = families()[one.metric.type].series
+    return series is None or series.outcomes is None or one.measure.name in series.outcomes
 
 
 def conventions(metric: Metric, within: Duration | None = None) -> tuple[str, ...]:

@@ -395,7 +395,7 @@ FAMILY = Family(
     per_entity=conversions.PEOPLE,
     is_complete=conversions.is_complete,
     ranking=conversions.ranking,
-    series=Series(conversions.numbers, conversions.series),
+    series=Series(conversions.numbers, conversions.series, outcomes=frozenset(("converted", "rate", "mature_rate"))),
     conventions=conventions,
     example="""\
 activation:

@@ -32,6 +32,8 @@ class RequestLimits:
     """Fields of one selection set, those of its fragments included."""
     metrics: int = 20
     """Metric fields of one request."""
+    cards: int = 60
+    """Cards of boards in one request."""
     conditions: int = 200
     """Comparisons and combinations of one filter."""
     nesting: int = 16
@@ -58,6 +60,7 @@ class RequestContext:
     """Shared by all requests of a server; one of its own otherwise."""
     request_id: str = field(default_factory=lambda: uuid4().hex)
     _asked: int = 0
+    _cards: int = 0
     _explaining: dict[str, asyncio.Task[Explained]] = field(default_factory=dict)
     _turn: _Turn = field(default_factory=_Turn)
 
@@ -69,6 +72,18 @@ class RequestContext:
                 Problem(
                     f"more than {self.limits.metrics} metric fields in one request",
                     fix="Send several requests.",
+                    code=Code.LIMIT_EXCEEDED,
+                )
+            )
+
+    def count_cards(self, number: int) -> None:
+        """Counts the cards of a board, which the project has chosen; raises QueryError beyond the limit."""
+        self._cards += number
+        if self._cards > self.limits.cards:
+            raise QueryError(
+                Problem(
+                    f"more than {self.limits.cards} cards of boards in one request",
+                    fix="Send several requests, or name fewer `cards`.",
                     code=Code.LIMIT_EXCEEDED,
                 )
             )

@@ -31,6 +31,15 @@ def told(error: GraphQLError, request_id: str) -> GraphQLError:
     )
 
 
+def told_of_card(error: Exception, card: str, request_id: str) -> tuple[str, str]:
+    """The same for a card of a board, as its message and code: the board around it is told."""
+    problems = error.problems if isinstance(error, MetricsError) else None
+    if problems is None:
+        _log.error("request %s: card %s failed", request_id, card, exc_info=error)
+        problems = (Problem(INTERNAL, fix=f"Ask the server's owner about request {request_id}.", code=Code.INTERNAL),)
+    return "\n".join(_sentence(one) for one in problems), problems[0].code.value
+
+
 def _problems(error: GraphQLError) -> tuple[Problem, ...] | None:
     """What a caller can mend; None for what they cannot."""
     cause = error.original_error

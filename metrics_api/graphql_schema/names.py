@@ -27,7 +27,8 @@ OWN_TYPES = frozenset((
     "BooleanFilter", "DateFilter", "DateTimeFilter", "Catalog", "CatalogMetric", "CatalogMeasure", "CatalogDimension",
     "CatalogSource", "CatalogProperty", "CatalogDependency", "CatalogDeprecation", "CatalogFreshness",
     "CatalogProject", "CatalogColumn", "CatalogLineage", "CatalogEvent", "TableKind",
-    "CatalogCohort", "CatalogPart", "CatalogChoice",
+    "CatalogCohort", "CatalogPart", "CatalogChoice", "Row",
+    "Board", "BoardCard", "BoardColumn", "BoardName", "BoardPart", "CardError",
     "CohortAsOf", "Compare", "MetricClass", "MetricFormat", "ValueType", "DependencyKind", "Weekday", "Date",
     "DateTime", "BigInt", "Decimal", "Period", "String", "Int", "Float", "Boolean", "ID", "Mutation", "Subscription",
 ))

@@ -38,7 +38,7 @@ def question(metric: str, sources: Sources, arguments: Mapping[str, Any], limits
     grain = asked.get("grain")
     return MetricQuery(
         metric=metric,
-        time=_time(asked.get("time")),
+        time=time_range(asked.get("time")),
         grain=None if grain is None else Grain(grain.value),
         by=tuple(one.value for one in asked.get("by", ())),
         where=_Filter(sources, limits.conditions, limits.nesting).condition(asked.get("where")),
@@ -57,7 +57,8 @@ def question(metric: str, sources: Sources, arguments: Mapping[str, Any], limits
     )
 
 
-def _time(asked: Any) -> TimeRange | None:
+def time_range(asked: Any) -> TimeRange | None:
+    """The range that an argument `time` means; None where it is absent."""
     if asked is None:
         return None
     if asked.between is not UNSET:

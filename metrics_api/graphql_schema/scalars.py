@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, NewType
+from typing import TYPE_CHECKING, Any, NewType
+from zoneinfo import ZoneInfo
 
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
+from metrics_api.errors import WarehouseError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 BigInt = NewType("BigInt", int)
 Period = NewType("Period", date)
+Row = NewType("Row", dict[str, Any])
 
 SAFE_INTEGER = 2**53 - 1
 """The largest whole number that JSON's readers (JavaScript's, foremost) keep exact."""
@@ -88,6 +97,36 @@ def write_period(value: date) -> str:
     return value.isoformat()
 
 
+def row_values(table: pa.Table, columns: Sequence[tuple[str, str]], timezone: str) -> list[dict[str, Any]]:
+    """The rows as JSON has them, each value as a field of its type would be written.
+
+    `columns` are names and types, `period` that of a bucket's label. Raises WarehouseError for a number beyond the
+    range of JSON.
+    """
+    names = [name for name, _ in columns]
+    written = [_written(name, of, table[name].to_pylist(), timezone) for name, of in columns]
+    return [dict(zip(names, values, strict=True)) for values in zip(*written, strict=True)]
+
+
+def _written(name: str, of: str, values: Sequence[Any], timezone: str) -> Sequence[Any]:
+    if of == "number" and not all(one is None or math.isfinite(one) for one in values):
+        raise WarehouseError(f"`{name}` is not finite: it is beyond the range of the warehouse's numbers")
+    if of == "period" and any(isinstance(one, datetime) for one in values):
+        zone = ZoneInfo(timezone)
+        return [one and one.replace(tzinfo=UTC).astimezone(zone).isoformat() for one in values]
+    write = _WRITERS.get(of)
+    return values if write is None else [None if one is None else write(one) for one in values]
+
+
+_WRITERS: Mapping[str, Callable[[Any], Any]] = {
+    "integer": write_big_integer,
+    "decimal": write_decimal,
+    "date": date.isoformat,
+    "period": date.isoformat,
+    "timestamp": write_datetime,
+}
+
+
 def _shown(written: Any) -> str:
     text = str(written)
     return text if len(text) <= 80 else f"{text[:80]}..."
@@ -120,6 +159,15 @@ SCALARS: dict[object, ScalarDefinition] = {
         description='An instant, in UTC: "2026-01-31T12:00:00Z". Other offsets are accepted; without one it is UTC.',
         serialize=write_datetime,
         parse_value=read_datetime,
+    ),
+    Row: strawberry.scalar(
+        name="Row",
+        description=(
+            "A row of a card as a JSON object, its keys the names of the part's columns. Values are written as those "
+            "of the types elsewhere: INTEGER as BigInt, DECIMAL as a string, NUMBER as a number, DATE and TIMESTAMP as "
+            "Date and DateTime, the label of a bucket as Period; what is not known is null."
+        ),
+        serialize=lambda value: value,
     ),
     Period: strawberry.scalar(
         name="Period",

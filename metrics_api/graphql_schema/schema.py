@@ -24,6 +24,7 @@ from metrics_api.graphql_schema.metric_fields import MetricFields
 from metrics_api.graphql_schema.names import name_problems, public_metrics
 from metrics_api.graphql_schema.object_types import resolved
 from metrics_api.graphql_schema.scalars import SCALARS
+from metrics_api.graphql_schema.shapes.boards import board_field
 from metrics_api.graphql_schema.shapes.cohorts import cohort_field
 from metrics_api.semantic.model import SemanticModel
 
@@ -79,6 +80,8 @@ def _query_type(model: SemanticModel) -> Any:
         if (cohorts := cohorts_of(entity, model)) is not None:
             found = [(model.cohorts[name], layout_of(model.cohorts[name], model)) for name, _ in cohorts.names]
             roots.append(cohort_field(cohorts, found, fields.types))
+    if model.boards:
+        roots.append(board_field(model, cohorts_of("user", model), fields.types))
     return create_type("Query", roots)
 
 

@@ -83,6 +83,8 @@ class Series:
     """Whether counts are null, and not 0, in a bucket that has not begun; and overall where no bucket is complete."""
     has_overall: bool = True
     """Whether there is a number for the whole range; it is null where there is none."""
+    outcomes: frozenset[str] | None = None
+    """The numbers that tell of what the metric is about (RULES 33), where others only tell of the way there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from metrics_api.definitions.base import MetricDefinition
+from metrics_api.definitions.boards import BoardDefinition
 from metrics_api.definitions.sources import ProjectDefinition
 from metrics_api.errors import SourceSpan
 from metrics_api.periods import Calendar, Duration
@@ -269,6 +270,8 @@ class SemanticModel:
     metrics: Mapping[str, Metric]
     cohorts: Mapping[str, Metric]
     """Who belongs together, resolved as metrics of the family `cohort` are; no metric has the name of one."""
+    boards: Mapping[str, BoardDefinition]
+    """Questions that are asked together, those of templates among them."""
     as_of: datetime | None
     hash: str
     """Changes with any definition that could change an answer."""

@@ -35,6 +35,13 @@ EVENT_COLUMN = "_event"
 """The event's name inside a scan; no property can be called so."""
 
 
+_WORDS = {
+    "moment": ("event or value moment", "events and value moments"),
+    "asked": ("metric or cohort", "metrics and cohorts"),
+}
+"""How errors call what a name may lead to, where that is of several kinds."""
+
+
 class ResolvesMetrics(Protocol):
     """What resolving needs of a metric family."""
 
@@ -204,6 +211,7 @@ class _Resolver:
             events=self.events,
             metrics={name: self.metrics[name] for name in self.definitions.metrics},
             cohorts={name: self.cohorts[name] for name in self.definitions.cohorts},
+            boards=self.definitions.boards,
             as_of=project.as_of,
             hash=self.definitions.hash,
         )
@@ -216,6 +224,7 @@ class _Resolver:
             "metric": list(self.definitions.metrics),
             "moment": [*self.definitions.events, *moments],
             "cohort": list(self.definitions.cohorts),
+            "asked": [*self.definitions.metrics, *self.definitions.cohorts],
         }[kind]
 
     def check_references(self) -> None:
@@ -224,6 +233,9 @@ class _Resolver:
             ("metrics", self.definitions.metrics),
             ("cohorts", self.definitions.cohorts),
         )
+        for name, board in self.definitions.boards.items():
+            for path, reference, wanted in references(board):
+                self.check_reference(("boards", name, *path), reference, wanted)
         for group, members in groups:
             for name, definition in members.items():
                 for path, reference, wanted in references(definition):
@@ -255,9 +267,9 @@ class _Resolver:
         known = self.known(reference.kind)
         if wanted in known:
             return
-        what = {"moment": "event or value moment"}.get(reference.kind, reference.kind)
-        fix = did_you_mean(wanted, known, what=f"{what}s" if reference.kind != "moment" else "events and value moments")
-        problem = Problem(f"there is no {what} `{wanted}`", self.definitions.span(*path), fix, Code.UNKNOWN_NAME)
+        one, several = _WORDS.get(reference.kind, (reference.kind, f"{reference.kind}s"))
+        fix = did_you_mean(wanted, known, what=several)
+        problem = Problem(f"there is no {one} `{wanted}`", self.definitions.span(*path), fix, Code.UNKNOWN_NAME)
         self.problems.append(problem)
 
     def add_event(self, name: str) -> None:
@@ -323,7 +335,8 @@ class _Resolver:
         event = self.events.get(name)
         if event is None:
             return None
-        is_value = name == self.definitions.project.value_moment
+        value = self.definitions.project.value_moment
+        is_value = value is not None and value.where is None and value.name == name
         return Selection(name, (Alternative(event, TRUE),), is_value)
 
     def add_metric(self, name: str, definition: MetricDefinition) -> None:
@@ -424,10 +437,8 @@ class _Resolver:
                     "Write whole days, such as `1 day`.",
                 )
             )
-        for key, kind in (("sign_up", "event"), ("value_moment", "moment")):
-            wanted = getattr(project, key)
-            if wanted is not None:
-                self.check_reference(("project", key), Reference(kind), wanted)  # type: ignore[arg-type]
+        for path, reference, wanted in references(project):
+            self.check_reference(("project", *path), reference, wanted)
         if project.exclude is not None and self.sources and not any(one.exclude for one in self.sources.values()):
             every = {key: one.type for source in self.sources.values() for key, one in source.properties.items()}
             try:

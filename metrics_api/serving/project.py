@@ -25,10 +25,10 @@ from metrics_api.engines.warehouse import spoken_by
 from metrics_api.errors import Code, DefinitionError, MetricsError, Problem, QueryError, WarehouseError, did_you_mean
 from metrics_api.families import families
 from metrics_api.plan.explain import story
-from metrics_api.query.bind import MEMBERS, BoundQuery, bind
+from metrics_api.query.bind import MEMBERS, BoundQuery, answer_columns, bind
 from metrics_api.query.limits import Limits
 from metrics_api.query.metric_query import CohortAsOf, MetricQuery
-from metrics_api.results import Answer, Info, split, usual_order, with_completeness
+from metrics_api.results import FLAGS, Answer, Info, split, usual_order, with_completeness
 from metrics_api.semantic.model import SemanticModel, Source
 from metrics_api.serving.asking import ask
 from metrics_api.serving.finishing import finished
@@ -236,7 +236,9 @@ class Project:
             truncated=truncated,
             seconds=time.perf_counter() - begun,
         )
-        return Answer(parts, info)
+        columns = answer_columns(bound, family)
+        described = {name: (*columns[name], *(FLAGS if family.is_flagged(name) else ())) for name in parts}
+        return Answer(parts, info, described)
 
     def data_through(self, metric: str) -> datetime:
         """How far the data of a metric reaches, in naive UTC. Raises WarehouseError, and QueryError for no metric."""

@@ -27,7 +27,9 @@ def test_from_two_events_to_answers(streaming: Path, tmp_path: Path, invoke: Inv
     result = invoke(tmp_path, "init", "mine", *TWO, *options, "--path", str(warehouse))
     assert result.exit_code == 0, result.stderr
     folder = tmp_path / "mine"
-    assert sorted(one.name for one in folder.iterdir()) == [".metrics-api", "events.yml", "metrics.yml", "project.yml"]
+    assert sorted(one.name for one in folder.iterdir()) == [
+        ".metrics-api", "boards.yml", "events.yml", "metrics.yml", "project.yml",
+    ]  # fmt: skip
     for command in (["validate"], ["test"], ["validate", "--warehouse", "main"], ["explain", "--all"]):
         done = invoke(folder, *command)
         assert done.exit_code == 0, done.stderr
@@ -39,8 +41,8 @@ def test_from_two_events_to_answers(streaming: Path, tmp_path: Path, invoke: Inv
             " AND occurred_at >= '2026-03-01' AND occurred_at < '2026-04-01'"
         ).fetchone()
     assert [int(row["value"]) for row in csv.DictReader(io.StringIO(rows))] == [expected]
-    steps = json.loads(invoke(folder, "query", "activation", *march, "--format", "json").stdout)["rows"]
-    assert [one["step"] for one in steps] == ["sign_up", "watched"]
+    steps = json.loads(invoke(folder, "query", "company_kpis_activation", *march, "--format", "json").stdout)["rows"]
+    assert [one["step"] for one in steps] == ["sign_up", "value_moment"]
     assert steps[0]["converted"] > steps[1]["converted"] > 0
     model, _ = load_model(folder)
     for name in model.metrics:
@@ -56,14 +58,13 @@ def test_what_it_writes(tmp_path: Path, invoke: Invoke) -> None:
     assert "Name the warehouse's file in project.yml first." in said
     model, _ = load_model(tmp_path / "metrics")
     assert {one.type for one in model.metrics.values()} <= families().keys()
+    made = [name for name in model.metrics if name.startswith("company_kpis_")]
+    assert len(made) > 10
     assert {name: one.metric_class.value for name, one in model.metrics.items()} == {
         "value_moments": "engagement",
-        "daily_actives": "engagement",
-        "weekly_actives": "engagement",
-        "monthly_actives": "engagement",
-        "activation": "engagement",
-        "sign_ups": "usage",
         "all_events": "usage",
+        **dict.fromkeys(made, "engagement"),
+        "company_kpis_new_users": "usage",
     }
     schema = json.loads((tmp_path / "metrics" / EDITOR_SCHEMA).read_text("utf-8"))
     for file in (tmp_path / "metrics").glob("*.yml"):
@@ -112,9 +113,10 @@ def test_nothing_is_overwritten(tmp_path: Path, invoke: Invoke) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        (["--sign-up", "a", "--value-moment", "a"], 2, "the sign-up cannot be the value moment as well"),
+        (["--sign-up", "a", "--value-moment", "a"], 2, "unless it is the first: --sign-up first:a"),
         (["--sign-up", " ", "--value-moment", "a"], 2, "expected what the event is called in the table"),
         (["--sign-up", "a", "--value-moment", "any"], 2, "`any` stands for every event"),
+        (["--sign-up", "first:", "--value-moment", "a"], 2, "expected what the event is called in the table"),
         (["--sign-up", "a"], 2, "Missing option '--value-moment'"),
         ([*TWO, "--warehouse-type", "postgrs"], 1, "Did you mean `postgres`?"),
         ([*TWO, "--warehouse-type", "postgres", "--path", "a.duckdb"], 2, "only duckdb reads a file"),

@@ -13,6 +13,8 @@ import pytest
 
 from metrics_api.compile.pipeline import passes
 from metrics_api.compile.strategies import Abilities, active_days, journey, scores
+from metrics_api.definitions.boards import BoardDefinition, CardDefinition
+from metrics_api.definitions.company_kpis import CHANNELS, Ask, company_kpis
 from metrics_api.definitions.entities import (
     AttributeDefinition,
     AttributesDefinition,
@@ -119,6 +121,15 @@ def test_the_language_reference_has_every_field(definition: type) -> None:
     written = {field.alias or name for name, field in definition.model_fields.items()}  # type: ignore[attr-defined]
     untold = [name for name in written if not re.search(rf"`{name}[`:]", told)]
     assert untold == []
+
+
+@pytest.mark.parametrize("definition", [BoardDefinition, CardDefinition], ids=lambda one: one.__name__)
+def test_the_page_of_boards_has_every_field_and_card(definition: type) -> None:
+    told = page("boards.md")
+    written = {field.alias or name for name, field in definition.model_fields.items()}  # type: ignore[attr-defined]
+    made = company_kpis(Ask("b", {"event": "a"}, None, {"event": "a"}, CHANNELS))
+    names = {*written, *made.cards, *CHANNELS}
+    assert {name for name in names if f"`{name}`" not in told} == set()
 
 
 @pytest.mark.parametrize("family", sorted(families()))

@@ -73,7 +73,7 @@ GOOD = {
 
 BAD = {
     "word": "metric: {}",
-    "later word": "boards: {}",
+    "later word": "policies: {}",
     "version": "version: 2",
     "type": "metrics: {a: {type: heatmap}}",
     "no type": "metrics: {a: {event: signed_up}}",

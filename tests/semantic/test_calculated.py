@@ -190,9 +190,11 @@ def test_the_class_is_that_of_what_is_not_divided_by(tmp_path: Path) -> None:
         "sum_with_value: {type: derived, expression: (clicks + watched) / visits}",
         "of_a_ratio: {type: derived, expression: 1 - value_by_click}",
         "by_a_ratio: {type: derived, expression: clicks / value_by_click}",
+        "entered: {type: derived, expression: journey.entered}",
+        "converted: {type: derived, expression: journey.converted / journey.entered}",
     )
     engaged = {name for name, one in found.metrics.items() if one.metric_class is MetricClass.ENGAGEMENT}
-    counted = {"value_by_click", "sum_with_value", "of_a_ratio"}
+    counted = {"value_by_click", "sum_with_value", "of_a_ratio", "converted"}
     assert engaged - {"watched", "actives", "journey"} == counted
 
 
