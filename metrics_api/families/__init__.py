@@ -11,10 +11,12 @@ from metrics_api.definitions.base import MetricDefinition
 from metrics_api.query.family import Family
 
 SHARED = (
+    "association",
     "combined",
     "conditions",
     "conversions",
     "counting",
+    "driver_plans",
     "journeys",
     "membership",
     "relations",

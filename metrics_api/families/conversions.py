@@ -405,6 +405,12 @@ def converted(query: BoundQuery, number: str, first: date, last: date) -> Scored
     return Scored("flags", rows, keys, first, last, (("has_0", 1), ("has_1", 1)), base=1)
 
 
+def ahead(metric: Metric) -> int:
+    """The days of its window, and one more: an entry may be a day's last moment, and a day be short."""
+    spec: Funnel = metric.spec
+    return -(-spec.within.elapsed // DAY) + 1
+
+
 PEOPLE = PerEntity(
-    lambda metric: {"converted": "1 for whoever came to the last step from an entry, else 0."}, converted
+    lambda metric: {"converted": "1 for whoever came to the last step from an entry, else 0."}, converted, ahead
 )

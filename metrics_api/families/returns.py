@@ -142,7 +142,7 @@ def _average(query: BoundQuery, cells: Plan, values: Sequence[Named_]) -> Plan:
 
 def ranking(query: BoundQuery) -> tuple[Plan, str]:
     """Groups are ranked by those who started."""
-    started = _started(query)
+    started = started_of(query)
     return Aggregate(started, keep(*(one.name for one in query.by)), (("size", Agg("count_rows")),)), "size"
 
 
@@ -153,8 +153,8 @@ def _cells(query: BoundQuery) -> Plan:
     """start, period_index, breakdowns, size, users, is_over, and what they amount to if it is asked for."""
     spec: Retention = query.metric.spec
     by = tuple(one.name for one in query.by)
-    started = _started(query)
-    returned = _returned(query, started)
+    started = started_of(query)
+    returned = returned_of(query, started)
     sizes = Named("sizes", Aggregate(started, keep("bucket", *by), (("size", Agg("count_rows")),)))
     keys = ("bucket", *by, "period_index")
     grid = Join(_grid(query, started), sizes, "left", on=tuple((name, name) for name in ("bucket", *by)))
@@ -172,7 +172,7 @@ def _cells(query: BoundQuery) -> Plan:
 def _grid(query: BoundQuery, started: Plan) -> Plan:
     """Every bucket beside every cell, for every group that occurs."""
     spec: Retention = query.metric.spec
-    rows = tuple((one.label, _number(query, one.label), _last_over(query, one.label)) for one in query.periods)
+    rows = tuple((one.label, number_of(query, one.label), _last_over(query, one.label)) for one in query.periods)
     buckets = Spine((("start", Type.DATE), ("bucket", Type.INTEGER), ("last_over", Type.INTEGER)), rows)
     indexes = Spine(((CELL_CHOICE, Type.INTEGER),), tuple((cell.index,) for cell in spec.cells))
     grid: Plan = Join(buckets, indexes, "cross")
@@ -216,7 +216,7 @@ def _amounts(query: BoundQuery, returned: Plan) -> Plan:
 # -- starts and returns -----------------------------------------------------------------------------------------------
 
 
-def _started(query: BoundQuery) -> Named:
+def started_of(query: BoundQuery) -> Named:
     """entity, bucket (its number), started, breakdowns: of each start the time and the labels.
 
     One row for each person, or where they recur for each person, bucket and group.
@@ -244,7 +244,7 @@ def _started(query: BoundQuery) -> Named:
     )
 
 
-def _returned(query: BoundQuery, started: Plan) -> Plan:
+def returned_of(query: BoundQuery, started: Plan) -> Plan:
     """entity, bucket, breakdowns, day: the intervals since their start in which people returned, and their amount if
     it is asked for.
 
@@ -361,14 +361,14 @@ def _return_span(query: BoundQuery) -> Span:
     spec: Retention = query.metric.spec
     start = query.calendar.start_of(query.first)
     last = query.periods[-1].label
-    end = query.data_through + MICROSECOND if spec.is_open else _end_of(query, last, spec.last)
+    end = query.data_through + MICROSECOND if spec.is_open else end_of(query, last, spec.last)
     return query.clipped(Span(start, max(start, end)))
 
 
 # -- time -------------------------------------------------------------------------------------------------------------
 
 
-def _after(query: BoundQuery, first: date, buckets: int) -> date:
+def days_after(query: BoundQuery, first: date, buckets: int) -> date:
     """The first day of the bucket so many buckets later."""
     if query.grain in (Grain.DAY, Grain.WEEK):
         return first + buckets * (7 if query.grain is Grain.WEEK else 1) * DAY
@@ -377,24 +377,24 @@ def _after(query: BoundQuery, first: date, buckets: int) -> date:
     return first
 
 
-def _end_of(query: BoundQuery, start: date | datetime, interval: int) -> datetime:
+def end_of(query: BoundQuery, start: date | datetime, interval: int) -> datetime:
     """When an interval is over for everybody who started in a bucket."""
     spec: Retention = query.metric.spec
     assert not isinstance(start, datetime)
     if spec.rolling:
-        end = query.calendar.start_of(_after(query, start, 1))
+        end = query.calendar.start_of(days_after(query, start, 1))
         return end + (interval + 1) * ROLLING_DAYS[query.grain] * DAY
-    return query.calendar.start_of(_after(query, start, interval + 1))
+    return query.calendar.start_of(days_after(query, start, interval + 1))
 
 
 def _last_over(query: BoundQuery, start: date | datetime) -> int:
     """The number of the last cell that is over for everybody who started in a bucket; -1 if none is."""
     spec: Retention = query.metric.spec
-    over = [cell.index for cell in spec.cells if _end_of(query, start, cell.index) <= query.data_through]
+    over = [cell.index for cell in spec.cells if end_of(query, start, cell.index) <= query.data_through]
     return over[-1] if over else -1
 
 
-def _number(query: BoundQuery, label: date | datetime) -> int:
+def number_of(query: BoundQuery, label: date | datetime) -> int:
     """The number of a bucket, from 0 for the range's first."""
     assert not isinstance(label, datetime)
     days = (label - query.first).days
@@ -436,18 +436,18 @@ def members(query: BoundQuery) -> Plan:
     index = query.chosen.get(CELL_CHOICE)
     cell = next((one for one in spec.cells if one.index == index), spec.cells[1])
     start, state = _chosen_start(query, cell), query.chosen.get("state", "retained")
-    asked = replace(query, first=start, last=_after(query, start, 1) - DAY, measures=())
-    started = _started(asked)
+    asked = replace(query, first=start, last=days_after(query, start, 1) - DAY, measures=())
+    started = started_of(asked)
     if state == "all":
         return Project(started, keep("entity"))
     day = Col("day")
     inside = all_of([call("ge", day, integer(cell.first)), call("le", day, integer(cell.last))])
-    retained = Named("retained", Aggregate(Filter(_returned(asked, started), inside), keep("entity"), ()))
+    retained = Named("retained", Aggregate(Filter(returned_of(asked, started), inside), keep("entity"), ()))
     if state == "retained":
         return retained
     people = Project(started, keep("entity"))
     beside = Join(people, Project(retained, (("who", Col("entity")),)), "left", on=(("entity", "who"),))
-    over = _end_of(query, start, cell.index) <= query.data_through
+    over = end_of(query, start, cell.index) <= query.data_through
     return Project(Filter(beside, call("is_null", Col("who")) if over else FALSE), keep("entity"))
 
 
@@ -455,7 +455,7 @@ def _chosen_start(query: BoundQuery, cell: Cell) -> date:
     """The bucket asked for; else the last whose cell is over, or the last of all."""
     labels_ = [one.label for one in query.periods]
     chosen = query.chosen.get("start")
-    over = [one for one in labels_ if _end_of(query, one, cell.index) <= query.data_through]
+    over = [one for one in labels_ if end_of(query, one, cell.index) <= query.data_through]
     found = chosen if chosen is not None else (over or labels_)[-1]
     assert isinstance(found, date) and not isinstance(found, datetime)
     return found

@@ -502,6 +502,12 @@ def done(query: BoundQuery, number: str, first: date, last: date) -> Scored:
     return Scored("amounts", rows, keys, first, last, parts=60 if number == "minutes" else 1)
 
 
+def ahead(metric: Metric) -> int:
+    """A session that begins before midnight is over on the day after; where that has 23 hours, on the next."""
+    spec: Sessions = metric.spec
+    return 0 if spec.cut_at_midnight else 2
+
+
 # -- answers ----------------------------------------------------------------------------------------------------------
 
 
@@ -537,7 +543,7 @@ FAMILY = Family(
     plan=plan,
     conventions=conventions,
     is_complete=is_complete,
-    per_entity=PerEntity(lambda metric: PER_PERSON, done),
+    per_entity=PerEntity(lambda metric: PER_PERSON, done, ahead),
     example="""\
 visits:
   type: sessions

@@ -96,6 +96,8 @@ class PerEntity:
     done: Callable[[BoundQuery, str, date, date], Scored]
     """What known people did between two inclusive local days that one of these numbers is made of: of a question, its
     metric, breakdowns, filters and cohorts count, but not its range, buckets and measures."""
+    ahead: Callable[[Metric], int] = lambda metric: 0
+    """How many local days after a day can still change what is counted on it: those of a funnel's window."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ METRICS = (
     "watching_again",
     "weekly_actives",
     "weekly_retention",
+    "what_makes_power_users",
 )  # fmt: skip
 
 

@@ -138,7 +138,8 @@ def test_a_scan_without_bounds_is_noticed() -> None:
 @pytest.mark.parametrize("grain", ["day", "week"])
 def test_every_scan_of_the_example_is_bounded(metric: str, grain: str) -> None:
     tables = {table.name for source in MODEL.sources.values() if source.partition for table in source.tables}
-    words = {} if metric in MODEL.metrics and MODEL.metrics[metric].type == "retention" else {"grain": grain}
+    kind = MODEL.metrics[metric].type if metric in MODEL.metrics else "cohort"
+    words = {} if kind in ("retention", "drivers") else {"grain": grain}
     question = ask(metric, start="2026-03-02", end="2026-03-29", **words)  # type: ignore[arg-type]
     bound = bind(question, MODEL, families(), now=NOW, limits=Limits())
     selects = list(selects_over(compile_query(bound, DIALECT).sql, tables))

@@ -62,6 +62,12 @@ WORDS = {
         {"parts": "curve", "by": "platform", "top": 2, "last": "6 weeks"},
         {"parts": "members,member_count", "members": {"zone": "weekly"}},
     ),
+    "drivers": (
+        {"grain": "week", "last": "20 weeks"},
+        {"parts": "rows,candidates,summary", "by": "country,user_plan", "subtotals": True, "grain": "month"},
+        {"parts": "summary", "by": "platform", "top": 2, "grain": "week", "where": "country != 'DE'"},
+        {"parts": "candidates", "grain": "week", "last": "2 weeks", "order": "-auc", "limit": 2},
+    ),
     "lifecycle": (
         *OTHERS,
         {"measures": "active"},

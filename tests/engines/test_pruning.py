@@ -43,6 +43,7 @@ FIRST = {
     "interval": "2025_12",  # midnight in Berlin
     "cohort": "2025_10",  # exactly once, ever
     "retention": "2026_03",
+    "drivers": "2026_01",
     "funnel": "2026_03",
     "funnel_from_the_first_ever": "2025_10",
     "funnel_of_totals": "2026_03",
@@ -71,7 +72,7 @@ def sql_of(question: str, dialect: str) -> str:
 
 def test_every_question_has_its_months() -> None:
     assert set(FIRST) == set(QUESTIONS)
-    assert sum(one != MONTHS[0] for one in FIRST.values()) == 15
+    assert sum(one != MONTHS[0] for one in FIRST.values()) == 16
 
 
 def rows(month: str) -> Iterator[tuple[object, ...]]:

@@ -91,6 +91,7 @@ DOUBLED = frozenset(
     (
         "users", "size", "entered", "converted", "dropped", "excluded", "pending", "mature_entered", "mature_converted",
         "numerator", "denominator", "newer", "minutes_spent", "returners", "at_risk", "returned", "censored", "gaps",
+        "people", "observed", "unobserved", "held_out", "n11", "n10", "n01", "n00",
     )
 )  # fmt: skip
 KEPT = frozenset(
@@ -99,6 +100,10 @@ KEPT = frozenset(
         "at_least", "degenerate", "from_seconds", "to_seconds", "complete", "provisional", "rate", "step_rate",
         "mature_rate", "share", "interval_of_returners", "interval_of_all", "median_gap", "zone", "lookback",
         "lookback_too_short", "after", "gap", "share_of_all", "share_of_returners",
+        # Of drivers; what so few people tell is null.
+        "candidate", "threshold", "phi", "phi_low", "phi_high", "p_value", "lift", "precision", "precision_low",
+        "precision_high", "recall", "auc", "rank", "spearman", "suppressed", "best_threshold", "best_tier", "base_rate",
+        "horizon",
     )
 )  # fmt: skip
 PERCENTILE = re.compile(r".+_p[0-9]+")

@@ -55,6 +55,7 @@ def test_metrics_and_what_is_known_of_them() -> None:
             "watching_again",
             "weekly_actives",
             "weekly_retention",
+            "what_makes_power_users",
         ],
         "sources": ["app_events"],
         "measures": [],

@@ -50,6 +50,7 @@ QUESTIONS = {
         "weekly_retention", start="2026-03-02", end="2026-03-15", by="country", parts="cells,average", limit=100
     ),
     "interval": ask("rhythm", start="2026-01-01", end="2026-03-30", by="country", parts="summary,curve"),
+    "drivers": ask("what_makes_power_users", start="2026-01-05", end="2026-02-22", by="platform", parts="rows,summary"),
     "funnel": ask("browse_to_watch", start="2026-03-23", end="2026-03-29", by="country"),
     "funnel_from_the_first_ever": ask("first_discovery", start="2026-03-23", end="2026-03-29", parts="steps,trend"),
     "funnel_of_totals": ask("visits_that_watch", start="2026-03-23", end="2026-03-29", by="country"),
