@@ -59,6 +59,8 @@ class RequestContext:
     threads: anyio.CapacityLimiter | None = None
     """Shared by all requests of a server; one of its own otherwise."""
     request_id: str = field(default_factory=lambda: uuid4().hex)
+    writes_json: bool = False
+    """Whether lists of an answer may be JSON already (`orjson.Fragment`): whoever asks writes it with orjson."""
     _asked: int = 0
     _cards: int = 0
     _explaining: dict[str, asyncio.Task[Explained]] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from metrics_api.graphql_schema import print_sdl
 from metrics_api.graphql_schema.catalog import Catalog
 from metrics_api.graphql_schema.context import RequestContext
 from metrics_api.graphql_schema.documents import Documents, KnownDocuments
+from metrics_api.graphql_schema.executor import RowsAtOnce
 from metrics_api.graphql_schema.failures import told
 from metrics_api.graphql_schema.layouts import cohorts_of, layout_of
 from metrics_api.graphql_schema.metric_fields import MetricFields
@@ -56,6 +57,7 @@ def build_schema(model: SemanticModel, definitions: Definitions | None = None) -
         query=_query_type(model),
         config=StrawberryConfig(scalar_map=SCALARS, default_resolver=_value),
         extensions=[lambda: Documents(known)],
+        execution_context_class=RowsAtOnce,
     )
 
 

@@ -25,10 +25,11 @@ from metrics_api.web.requests import failure, request_id_of
 class GraphQLView:
     """The endpoint of one project, as an ASGI application."""
 
-    def __init__(self, project: Project, schema: MetricsSchema, limits: RequestLimits) -> None:
+    def __init__(self, project: Project, schema: MetricsSchema, limits: RequestLimits, *, at_once: bool = True) -> None:
         self._project = project
         self._schema = schema
         self._limits = limits
+        self._at_once = at_once
         self._threads = anyio.CapacityLimiter(limits.threads)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,7 +63,7 @@ class GraphQLView:
         return _written(result, media_type)
 
     async def _result(self, asked: Asked, request_id: str) -> ExecutionResult:
-        context = RequestContext(self._project, self._limits, self._threads, request_id)
+        context = RequestContext(self._project, self._limits, self._threads, request_id, writes_json=self._at_once)
         return await self._schema.execute(
             asked.query,
             variable_values=asked.variables,

@@ -8,7 +8,7 @@ from typing import Any
 from strawberry.tools import create_type
 from strawberry.types.field import StrawberryField
 
-from metrics_api.graphql_schema.answers import columns_of, rows_of
+from metrics_api.graphql_schema.answers import Rows, columns_of, rows_of
 from metrics_api.graphql_schema.inputs import listed
 from metrics_api.graphql_schema.layout import Layout, Table, camel
 from metrics_api.graphql_schema.object_types import AnswerInfo, ObjectTypes, output_field
@@ -87,13 +87,11 @@ def shaped_lists(layout: Layout, wanted: Wanted, answers: Answers) -> dict[str, 
     zone = answers.timezone
     for one in layout.tables:
         if (found := wanted.lists.get(one.part)) is not None:
-            table = answers.part(one.part)
-            shaped[one.part] = rows_of(columns_of(table, one.row, found, zone), table.num_rows)
+            shaped[one.part] = Rows(answers.part(one.part), one.row, found, zone)
     if wanted.columns is not None:
         shaped["columns"] = columns_of(answers.part(layout.main.part), layout.main.row, wanted.columns, zone)
     if wanted.overall_by is not None:
-        table = answers.part("overall")
-        shaped["overall_by"] = rows_of(columns_of(table, layout.grouped, wanted.overall_by, zone), table.num_rows)
+        shaped["overall_by"] = Rows(answers.part("overall"), layout.grouped, wanted.overall_by, zone)
     if wanted.overall is not None:
         table = answers.whole("overall")
         rows = rows_of(columns_of(table, layout.whole, wanted.overall, zone), table.num_rows)
