@@ -14,13 +14,15 @@ from metrics_api.plan.nodes import Plan, Project, output
 from metrics_api.query.bind import BoundQuery
 
 INNER = re.compile(
-    r"active_days|after|amount|at|at_least|average_short|base_rate|before|bin|bucket|candidate|censored|change|closes"
-    r"|cohorts|completed|contained|day|days|days_after|degenerate|denominator|depth|earlier|entity|entries|entry"
-    r"|events|excluded_at|final_day|first_at|first_copy|first_day|first_gap|first_seen|following|from|gap|gaps|held"
-    r"|held_day|held_out|horizon|is_over|kind|known_day|last_at|last_day|last_over|lasted|lift|long|lost|mask"
-    r"|mean_ratio|median_gap|newest_day|next_at|next_opens|number|numerator|observed|opens|people|place|ranked_by"
-    r"|removed_at|return_bucket|returned|returns|rows|score|scores|second_day|seen|segment|session|share|since|slot"
-    r"|spells|start_day|started|step|sum_short|then|through|tie|to|unobserved|until|value_then|weight|who|window_days"
+    r"active_days|after|amount|anchor_at|anchors_here|at|at_least|average_short|base_rate|before|began|bin"
+    r"|bucket|candidate|censored|change|closes|cohorts|completed|contained|day|days|days_after|degenerate"
+    r"|denominator|depth|earlier|ended|entity|entries|entry|events|excluded_at|exits|final_day|first_at"
+    r"|first_copy|first_day|first_gap|first_seen|following|from|gap|gaps|held|held_day|held_out|horizon|inflow"
+    r"|inner|is_over|kind|known_day|last_at|last_day|last_over|lasted|lift|long|lost|mask|mean_ratio|median_gap"
+    r"|newest_day|next_at|next_opens|node|number|numerator|observed|opens|outer|outflow|people|place|ranked_by"
+    r"|removed_at|return_bucket|returned|returns|rows|run|run_number|score|scores|second_day|seen|segment"
+    r"|session|share|since|slot|spells|start_day|started|starts|step|sum_short|then|through|tie|to|unobserved"
+    r"|until|value_then|weight|who|window_days"
     r"|(from|to)_position|later_(lost|returned)"
     r"|(at|by|count_of|entry|events|has|in|input|is|known|mature|max_of|min_of|of|own|reached|rows|score"
     r"|sum_of|top)_.+"

@@ -166,9 +166,9 @@ class ClickHouseDialect(Dialect):
         is_unsigned = op in ("count_rows", "count", "row_number", "dense_rank")
         return function("toInt64", window) if is_unsigned or (op == "sum" and _is_constant(args[0])) else window
 
-    def lead(self, a: Sql) -> Sql:
+    def lead(self, a: Sql, rows: Sql | None = None) -> Sql:
         # After the last row comes 0 or '' unless the type knows null.
-        return super().lead(function("toNullable", a))
+        return super().lead(function("toNullable", a), rows)
 
     # -- relations and statements -------------------------------------------------------------------------------------
 

@@ -387,6 +387,13 @@ def members(query: BoundQuery) -> Plan:
     return Project(found, keep("entity"))
 
 
+def lost(query: BoundQuery, k: int) -> Plan:
+    """Who was dropped at step k, and when they had come to the required step before it: (entity, at)."""
+    spec: Funnel = query.metric.spec
+    found = Filter(Named("attempts", attempts(query, times=True)), _state(query, k, "dropped"))
+    return Project(found, (*keep("entity"), ("at", Col(f"at_{spec.required_before(k)}"))))
+
+
 # -- single people ----------------------------------------------------------------------------------------------------
 
 

@@ -34,7 +34,7 @@ _STATISTIC = re.compile(r"(.+)_(average|median|min|max|p[1-9][0-9]?)")
 _STATISTICS = ("average", "median", "p25", "p75", "p90", "min", "max")
 _BUCKETS = ("period", "start")
 """Keys that are labels of buckets."""
-_SMALL = ("position", "period_index", "after", "gap", "interval_of_returners", "interval_of_all", "lookback")
+_SMALL = ("position", "rank", "period_index", "after", "gap", "interval_of_returners", "interval_of_all", "lookback")
 _ROWS: Mapping[str, str] = {"rows": "Row", "steps": "Step", "cells": "Cell"}
 """How the types of some parts' rows end; others are called as the part."""
 _FLAGS = (
@@ -187,6 +187,7 @@ _GROUPS: Mapping[str, str] = {
     "minutes_per_session": "Statistics of how long a session lasts, in minutes.",
     "seconds_from_entry": "Seconds from the entry to this step, over those who reached it.",
     "seconds_from_previous": "Seconds from the previous step to this one, over those who reached it.",
+    "seconds": "Seconds from the source to the target.",
     "sum": "Sums of properties over the events.",
     "average": "Averages of properties over the events.",
     "min": "Least values of properties over the events.",

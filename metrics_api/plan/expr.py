@@ -84,7 +84,7 @@ OPERATIONS: dict[str, str] = {
     # Windows only.
     "row_number": "1, 2, ... in order",
     "dense_rank": "1, 2, ... in order, equals alike",
-    "lead": "the value of the next row",
+    "lead": "the value of the next row; told a whole number, of the row so many after it (before it, if below 0)",
 }
 AGGREGATES = frozenset(("count_rows", "count", "sum", "min", "max", "avg", "bits_or", "quantile", "first_by"))
 assert len(OPERATIONS) <= 45, "beyond 45 operations we are rebuilding Ibis: stop and reconsider (ARCHITECTURE.md)"

@@ -346,8 +346,12 @@ class Dialect:
     def dense_rank(self) -> Sql:
         return exp.Anonymous(this="DENSE_RANK", expressions=[])
 
-    def lead(self, a: Sql) -> Sql:
-        return exp.Lead(this=a)
+    def lead(self, a: Sql, rows: Sql | None = None) -> Sql:
+        if rows is None:
+            return exp.Lead(this=a)
+        away = literal_number(rows)
+        there = None if abs(away) == 1 else exp.Literal.number(abs(away))
+        return exp.Lag(this=a, offset=there) if away < 0 else exp.Lead(this=a, offset=there)
 
     def unsaid_nulls(self, *, descending: bool) -> dict[str, bool | None]:
         """How a window is ordered: by what is never null, so that nothing need be said of nulls."""

@@ -235,6 +235,24 @@ window(
     lambda rows, place: rows[place + 1][1] if place + 1 < len(rows) else None,
 )
 window(
+    "lead by two rows",
+    "lead",
+    Over("lead", (X, integer(2)), G, (K,)),
+    lambda rows, place: rows[place + 2][1] if place + 2 < len(rows) else None,
+)
+window(
+    "lead by a row back",
+    "lead",
+    Over("lead", (X, integer(-1)), G, (K,)),
+    lambda rows, place: rows[place - 1][1] if place >= 1 else None,
+)
+window(
+    "lead by two rows back",
+    "lead",
+    Over("lead", (X, integer(-2)), G, (K,)),
+    lambda rows, place: rows[place - 2][1] if place >= 2 else None,
+)
+window(
     "max of the rows before",
     "max",
     Over("max", (X,), G, (K,)),

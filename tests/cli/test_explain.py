@@ -11,6 +11,7 @@ from tests.cli.conftest import Invoke
 
 METRICS = (
     "activation",
+    "after_signup",
     "app_opens",
     "browse_to_watch",
     "daily_actives",
@@ -19,6 +20,7 @@ METRICS = (
     "first_month_by_day",
     "fruitful_visits",
     "growth",
+    "instead_of_watching",
     "list_additions",
     "minutes_depth",
     "minutes_per_weekly_active",

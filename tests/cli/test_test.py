@@ -36,7 +36,7 @@ def test_the_example_has_tests_of_several_families(invoke: Invoke) -> None:
     metrics = [one for data in written for one in data.get("metrics", {}).values()]
     assert {one["type"] for one in metrics if "tests" in one} >= {
         "usage", "value_moment", "active_users", "funnel", "ratio", "derived", "stickiness", "lifecycle",
-        "frequency", "breadth", "depth", "retention", "sessions",
+        "frequency", "breadth", "depth", "retention", "sessions", "flow",
     }  # fmt: skip
     result = invoke(folder, "test")
     assert result.exit_code == 0, result.stdout

@@ -75,6 +75,12 @@ WORDS = {
         {"by": "user_plan,country", "subtotals": True, "top": 3},
         {"parts": "members,member_count", "members": {"state": "resurrecting"}, "grain": "week"},
     ),
+    "flow": (
+        *OTHERS,
+        {"parts": "rows,nodes,paths", "by": "country,user_plan", "subtotals": True, "limit": 5},
+        {"parts": "rows", "by": "platform", "top": 2, "measures": "seconds_median,seconds_p90"},
+        {"parts": "nodes", "where": "country != 'DE'", "within": "2 hours", "by": "user_plan"},
+    ),
     "sessions": (
         *OTHERS,
         {

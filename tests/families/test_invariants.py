@@ -92,6 +92,7 @@ DOUBLED = frozenset(
         "users", "size", "entered", "converted", "dropped", "excluded", "pending", "mature_entered", "mature_converted",
         "numerator", "denominator", "newer", "minutes_spent", "returners", "at_risk", "returned", "censored", "gaps",
         "people", "observed", "unobserved", "held_out", "n11", "n10", "n01", "n00",
+        "inflow", "starts", "outflow", "exits",
     )
 )  # fmt: skip
 KEPT = frozenset(
@@ -104,6 +105,7 @@ KEPT = frozenset(
         "candidate", "threshold", "phi", "phi_low", "phi_high", "p_value", "lift", "precision", "precision_low",
         "precision_high", "recall", "auc", "rank", "spearman", "suppressed", "best_threshold", "best_tier", "base_rate",
         "horizon",
+        "source", "target", "node", "rank", "path",
     )
 )  # fmt: skip
 PERCENTILE = re.compile(r".+_p[0-9]+")

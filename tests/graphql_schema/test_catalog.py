@@ -45,6 +45,7 @@ def test_metrics_and_what_is_known_of_them() -> None:
             "first_month_by_day",
             "fruitful_visits",
             "growth",
+            "instead_of_watching",
             "minutes_depth",
             "minutes_per_weekly_active",
             "monthly_actives",

@@ -66,7 +66,14 @@ def test_the_schema_is_valid_and_its_own_types_are_known() -> None:
     assert validate_schema(read) == []
     assert text.endswith("}\n")
     own = {name for name in read.type_map if not name.startswith(("__", "AppEvents"))}
-    statistics = ("PerUser", "SecondsFromEntry", "SecondsFromPrevious", "EventsPerSession", "MinutesPerSession")
+    statistics = (
+        "PerUser",
+        "Seconds",
+        "SecondsFromEntry",
+        "SecondsFromPrevious",
+        "EventsPerSession",
+        "MinutesPerSession",
+    )
     groups = {f"{group}{of}" for group in statistics for of in ("", "Columns")}
     people = [layout_of(metric, project.model).people for metric in project.model.metrics.values()]
     choices = {choice.type_name for one in people if one is not None for choice in one.choices if choice.words}

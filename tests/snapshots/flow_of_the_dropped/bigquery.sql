@@ -1,0 +1,315 @@
+/* metrics-api metric=instead_of_watching fingerprint=b80d4ae82add */
+WITH entered_signed_up AS (
+  SELECT
+    user_id AS entity,
+    MIN(occurred_at) AS at_1
+  FROM app_events
+  WHERE
+    occurred_at >= TIMESTAMP '2026-03-22 23:00:00+00'
+    AND occurred_at < TIMESTAMP '2026-03-31 12:00:00.000001+00'
+    AND occurred_on >= DATE '2026-03-21'
+    AND occurred_on <= DATE '2026-04-01'
+    AND NOT COALESCE(is_internal, FALSE)
+    AND user_id <> ''
+    AND event = 'sign_up'
+    AND occurred_at < TIMESTAMP '2026-03-29 22:00:00+00'
+  GROUP BY
+    1
+), events_2 AS (
+  SELECT
+    user_id AS entity,
+    occurred_at AS at_2
+  FROM app_events
+  WHERE
+    occurred_at >= TIMESTAMP '2026-03-22 23:00:00+00'
+    AND occurred_at < TIMESTAMP '2026-03-31 12:00:00.000001+00'
+    AND occurred_on >= DATE '2026-03-21'
+    AND occurred_on <= DATE '2026-04-01'
+    AND NOT COALESCE(is_internal, FALSE)
+    AND user_id <> ''
+    AND event = 'added_to_list'
+), reached_added_to_list AS (
+  SELECT
+    entered_signed_up.entity,
+    MIN(entered_signed_up.at_1) AS at_1,
+    MIN(events_2.at_2) AS at_2
+  FROM entered_signed_up
+  JOIN events_2
+    ON entered_signed_up.entity = events_2.entity
+    AND events_2.at_2 >= entered_signed_up.at_1
+    AND events_2.at_2 <= TIMESTAMP_ADD(entered_signed_up.at_1, INTERVAL 30 DAY)
+  GROUP BY
+    1
+), events_3 AS (
+  SELECT
+    user_id AS entity,
+    occurred_at AS at_3
+  FROM app_events
+  WHERE
+    occurred_at >= TIMESTAMP '2026-03-22 23:00:00+00'
+    AND occurred_at < TIMESTAMP '2026-03-31 12:00:00.000001+00'
+    AND occurred_on >= DATE '2026-03-21'
+    AND occurred_on <= DATE '2026-04-01'
+    AND NOT COALESCE(is_internal, FALSE)
+    AND user_id <> ''
+    AND (
+      (
+        event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64) AND minutes >= 3
+      )
+      OR event = 'shared'
+    )
+), reached_watched AS (
+  SELECT
+    reached_added_to_list.entity,
+    MIN(events_3.at_3) AS at_3
+  FROM reached_added_to_list
+  JOIN events_3
+    ON reached_added_to_list.entity = events_3.entity
+    AND events_3.at_3 >= reached_added_to_list.at_2
+    AND events_3.at_3 <= TIMESTAMP_ADD(reached_added_to_list.at_1, INTERVAL 30 DAY)
+  GROUP BY
+    1
+), attempts AS (
+  SELECT
+    entered_signed_up.entity,
+    entered_signed_up.at_1,
+    reached_added_to_list.at_2,
+    reached_watched.at_3
+  FROM entered_signed_up
+  LEFT JOIN reached_added_to_list
+    ON entered_signed_up.entity = reached_added_to_list.entity
+  LEFT JOIN reached_watched
+    ON entered_signed_up.entity = reached_watched.entity
+), anchors AS (
+  SELECT
+    entity,
+    MIN(at_2) AS anchor_at
+  FROM attempts
+  WHERE
+    at_2 IS NOT NULL AND at_3 IS NULL AND at_1 <= TIMESTAMP '2026-03-01 12:00:00+00'
+  GROUP BY
+    1
+), around AS (
+  SELECT
+    app_events.entity,
+    app_events.`at`,
+    app_events.node,
+    app_events.is_anchor AND app_events.`at` = anchors.anchor_at AS is_anchor
+  FROM (
+    SELECT
+      user_id AS entity,
+      occurred_at AS `at`,
+      CASE
+        WHEN event = 'watched' AND minutes >= 1 AND minutes <= CAST(1.7976931348623157E+308 AS FLOAT64)
+        THEN 'watched_video'
+        WHEN event = 'shared'
+        THEN 'shared_video'
+        WHEN event = 'rated'
+        THEN 'rated_video'
+        ELSE COALESCE(event, '(none)')
+      END AS node,
+      event = 'added_to_list' AS is_anchor
+    FROM app_events
+    WHERE
+      occurred_at >= TIMESTAMP '2026-03-22 23:00:00+00'
+      AND occurred_at < TIMESTAMP '2026-03-31 12:00:00.000001+00'
+      AND occurred_on >= DATE '2026-03-21'
+      AND occurred_on <= DATE '2026-04-01'
+      AND NOT COALESCE(is_internal, FALSE)
+      AND user_id <> ''
+  ) AS app_events
+  JOIN anchors
+    ON app_events.entity = anchors.entity
+  WHERE
+    app_events.`at` >= anchors.anchor_at AND app_events.`at` <= TIMESTAMP_ADD(anchors.anchor_at, INTERVAL 30 DAY)
+), in_order AS (
+  SELECT
+    entity,
+    `at`,
+    node,
+    is_anchor AND anchors_here = 1 AS is_anchor,
+    ROW_NUMBER() OVER (PARTITION BY entity ORDER BY `at`, node, CASE WHEN is_anchor AND anchors_here = 1 THEN 0 ELSE 1 END) AS run,
+    LAG(node) OVER (PARTITION BY entity ORDER BY `at`, node, CASE WHEN is_anchor AND anchors_here = 1 THEN 0 ELSE 1 END) AS node_then,
+    LAG(`at`) OVER (PARTITION BY entity ORDER BY `at`, node, CASE WHEN is_anchor AND anchors_here = 1 THEN 0 ELSE 1 END) AS at_then
+  FROM (
+    SELECT
+      entity,
+      `at`,
+      node,
+      is_anchor,
+      SUM(CASE WHEN is_anchor THEN 1 ELSE 0 END) OVER (
+        PARTITION BY entity
+        ORDER BY `at`, node, CASE WHEN is_anchor THEN 0 ELSE 1 END
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS anchors_here
+    FROM around
+  ) AS around
+  WHERE
+    anchors_here >= 1
+), numbered AS (
+  SELECT
+    entity,
+    `at`,
+    node,
+    is_anchor,
+    SUM(
+      CASE
+        WHEN CASE WHEN TIMESTAMP_ADD(at_then, INTERVAL 1 DAY) < `at` THEN TRUE ELSE FALSE END
+        OR CASE WHEN node = node_then THEN FALSE ELSE TRUE END
+        THEN 1
+        ELSE 0
+      END
+    ) OVER (PARTITION BY entity ORDER BY run ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS run_number,
+    SUM(CASE WHEN CASE WHEN TIMESTAMP_ADD(at_then, INTERVAL 1 DAY) < `at` THEN TRUE ELSE FALSE END THEN 1 ELSE 0 END) OVER (PARTITION BY entity ORDER BY run ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS `session`
+  FROM in_order
+), runs AS (
+  SELECT
+    entity,
+    `session`,
+    run_number AS run,
+    MIN(node) AS node,
+    MAX(`at`) AS last_at,
+    MIN(CASE WHEN is_anchor THEN `at` END) AS anchor_at
+  FROM numbered
+  GROUP BY
+    1,
+    2,
+    3
+), beside AS (
+  SELECT
+    anchor_at,
+    LEAD(node) OVER (PARTITION BY entity, `session` ORDER BY run) AS after_1,
+    LEAD(node, 2) OVER (PARTITION BY entity, `session` ORDER BY run) AS after_2,
+    LEAD(node, 3) OVER (PARTITION BY entity, `session` ORDER BY run) AS after_3,
+    MAX(last_at) OVER (PARTITION BY entity, `session`) AS ends_here
+  FROM runs
+), found_paths AS (
+  SELECT
+    after_1,
+    after_2,
+    after_3,
+    CASE
+      WHEN after_3 IS NULL
+      AND anchor_at > TIMESTAMP '2026-03-01 12:00:00+00'
+      AND ends_here > TIMESTAMP '2026-03-30 12:00:00+00'
+      THEN 1
+      ELSE 0
+    END AS pending
+  FROM beside
+  WHERE
+    anchor_at IS NOT NULL
+), counted_paths AS (
+  SELECT
+    after_1,
+    after_2,
+    after_3,
+    COUNT(*) AS count_of_paths,
+    SUM(pending) AS count_of_pending
+  FROM found_paths
+  GROUP BY
+    1,
+    2,
+    3
+), places_of_paths AS (
+  SELECT
+    spine.position,
+    CASE
+      WHEN spine.position = 1
+      THEN 'added_to_list'
+      WHEN spine.position = 2
+      THEN counted_paths.after_1
+      ELSE counted_paths.after_2
+    END AS `inner`,
+    CASE
+      WHEN spine.position = 1
+      THEN counted_paths.after_1
+      WHEN spine.position = 2
+      THEN counted_paths.after_2
+      ELSE counted_paths.after_3
+    END AS `outer`,
+    counted_paths.count_of_paths,
+    counted_paths.count_of_pending
+  FROM counted_paths
+  CROSS JOIN UNNEST(ARRAY<STRUCT<position INT64>>[STRUCT(1), STRUCT(2), STRUCT(3)]) AS spine
+), steps_taken AS (
+  SELECT
+    position,
+    `inner`,
+    `outer`,
+    SUM(count_of_paths) AS count_of_paths,
+    SUM(CASE WHEN position > 0 THEN CASE WHEN `outer` IS NULL THEN count_of_pending ELSE 0 END ELSE 0 END) AS count_of_pending
+  FROM places_of_paths
+  WHERE
+    `inner` IS NOT NULL
+  GROUP BY
+    1,
+    2,
+    3
+), steps_sized AS (
+  SELECT
+    position,
+    `inner`,
+    `outer`,
+    count_of_paths,
+    count_of_pending,
+    SUM(count_of_paths) OVER (PARTITION BY position, `inner`) AS count_of_inner,
+    SUM(count_of_paths) OVER (PARTITION BY position, `outer`) AS count_of_outer
+  FROM steps_taken
+), steps_placed AS (
+  SELECT
+    position,
+    `inner`,
+    `outer`,
+    count_of_paths,
+    count_of_pending,
+    DENSE_RANK() OVER (
+      PARTITION BY position
+      ORDER BY CASE WHEN `inner` IS NULL OR `inner` = '(none)' THEN 1 ELSE 0 END, count_of_inner DESC, COALESCE(`inner`, '')
+    ) AS inner_place_here,
+    DENSE_RANK() OVER (
+      PARTITION BY position
+      ORDER BY CASE WHEN `outer` IS NULL OR `outer` = '(none)' THEN 1 ELSE 0 END, count_of_outer DESC, COALESCE(`outer`, '')
+    ) AS outer_place_here
+  FROM steps_sized
+), steps AS (
+  SELECT
+    position,
+    count_of_paths,
+    count_of_pending,
+    CASE
+      WHEN `inner` IS NULL
+      OR `inner` = '(none)'
+      OR inner_place_here <= 8
+      OR CASE WHEN position > 0 THEN position - 1 ELSE position + 1 END = 0
+      THEN `inner`
+      ELSE '(other)'
+    END AS told_inner_here,
+    CASE WHEN `outer` IS NULL OR `outer` = '(none)' OR outer_place_here <= 8 THEN `outer` ELSE '(other)' END AS told_outer_here
+  FROM steps_placed
+), steps_told AS (
+  SELECT
+    position,
+    told_inner_here AS `inner`,
+    told_outer_here AS `outer`,
+    SUM(count_of_paths) AS count_of_paths,
+    SUM(count_of_pending) AS count_of_pending
+  FROM steps
+  GROUP BY
+    1,
+    2,
+    3
+)
+SELECT
+  position,
+  CASE WHEN position > 0 THEN `inner` ELSE COALESCE(`outer`, '(start)') END AS source,
+  CASE WHEN position > 0 THEN COALESCE(`outer`, '(exit)') ELSE `inner` END AS target,
+  count_of_paths AS users,
+  CAST(NULL AS INT64) AS total,
+  SAFE_DIVIDE(CAST(count_of_paths AS FLOAT64), SUM(CASE WHEN position = 1 THEN count_of_paths ELSE 0 END) OVER ()) AS share,
+  count_of_pending AS pending
+FROM steps_told
+ORDER BY
+  position NULLS LAST,
+  source NULLS LAST,
+  target NULLS LAST
+LIMIT 10001
