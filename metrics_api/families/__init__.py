@@ -16,6 +16,7 @@ SHARED = (
     "conditions",
     "conversions",
     "counting",
+    "driver_findings",
     "driver_plans",
     "flow_plans",
     "journeys",

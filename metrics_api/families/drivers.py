@@ -2,7 +2,7 @@
 
 Of the people who started, what each scored in the first days is held against whether they returned in a later period:
 for each candidate and threshold the fourfold table and its statistics, computed of the warehouse's counts. The plans
-are in `driver_plans`, the statistics in `association`.
+are in `driver_plans`, what is told of the counts in `driver_findings`, the statistics in `association`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from functools import cache, cached_property
-from itertools import groupby, pairwise
-from math import inf
-from typing import Annotated, Any, Literal
+from functools import cache
+from itertools import pairwise
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -23,7 +22,7 @@ from metrics_api.definitions.names import Identifier, MetricName
 from metrics_api.definitions.refusal import Refusal
 from metrics_api.errors import Code, QueryError, did_you_mean
 from metrics_api.families import families
-from metrics_api.families.association import Fourfold, Ladder, area, holm, spearman, split, wilson
+from metrics_api.families.driver_findings import MOST_THRESHOLDS, finished
 from metrics_api.families.driver_plans import COUNTS, Candidate, Drivers, plan, ranking
 from metrics_api.families.returns import ROLLING_DAYS, Cell, Retention
 from metrics_api.families.series import table_columns
@@ -37,9 +36,7 @@ from metrics_api.results import Column
 from metrics_api.semantic.model import Metric, Selection
 from metrics_api.semantic.resolve import Scope
 
-MOST_CANDIDATES = MOST_THRESHOLDS = 20
-PERCENTILES = range(5, 100, 5)
-"""Of the scores that occur, those that are tried where there are more than `MOST_THRESHOLDS`."""
+MOST_CANDIDATES = 20
 USUAL_STARTS = {Grain.DAY: 90, Grain.WEEK: 26, Grain.MONTH: 12, Grain.QUARTER: 8, Grain.YEAR: 5}
 """The buckets of starts that can be observed, in the range of a question that names none."""
 
@@ -289,163 +286,6 @@ def usual_range(metric: Metric) -> Last:
     retention: Retention = spec.outcome.spec
     unknown = spec.cell.index + (2 if retention.rolling else 1)
     return Last(Duration(USUAL_STARTS[retention.grain] + unknown, retention.grain), exclude_current=True)
-
-
-# -- after the warehouse ----------------------------------------------------------------------------------------------
-
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """A threshold of a candidate: the people it was tried on, and those held out."""
-
-    place: int
-    threshold: float
-    tier: str | None
-    people: Fourfold
-    later: Fourfold
-
-
-@dataclass(frozen=True)
-class Group:
-    """The counts of one group: for each candidate its scores in order, with (returned, lost) of each."""
-
-    spec: Drivers
-    earlier: Mapping[int, Ladder]
-    later: Mapping[int, Ladder]
-
-    @cached_property
-    def tried(self) -> tuple[Tried, ...]:
-        return tuple(
-            Tried(place, at, tier, split(self.earlier[place], at), split(self.later[place], at))
-            for place, one in enumerate(self.spec.candidates)
-            for at, tier in sorted(thresholds_of(one, self.earlier[place]).items())
-        )
-
-    @cached_property
-    def ranked(self) -> tuple[Tried, ...]:
-        """Those of which enough people are known, the one with the greatest phi first."""
-        told = (one for one in self.tried if self.suppressed(one.people.cells) is None)
-        return tuple(sorted(told, key=lambda one: (-(one.people.phi or 0.0), one.place, one.threshold)))
-
-    def suppressed(self, counts: Sequence[tuple[str, int]]) -> str | None:
-        """Why nothing is told: the counts that are too small; null where none is."""
-        least = self.spec.min_cell
-        return ", ".join(f"{name} < {least}" for name, count in counts if count < least) or None
-
-    def rows(self) -> Iterator[Row]:
-        """A row for each threshold, in order of rank."""
-        corrected = holm([one.people.p_value or 0.0 for one in self.ranked])
-        for rank, (one, p_value) in enumerate(zip(self.ranked, corrected, strict=True), 1):
-            low, high = one.people.phi_interval or (None, None)
-            least, greatest = wilson(one.people.n11, one.people.n11 + one.people.n10) or (None, None)
-            yield {
-                **self._named(one),
-                **dict(one.people.cells),
-                "phi": one.people.phi,
-                "phi_low": low,
-                "phi_high": high,
-                "p_value": p_value,
-                "lift": one.people.lift,
-                "precision": one.people.precision,
-                "precision_low": least,
-                "precision_high": greatest,
-                "recall": one.people.recall,
-                "auc": None if self.suppressed(_outcomes(one.later)) else one.later.auc,
-                "rank": rank,
-            }
-        for one in self.tried:
-            if (reason := self.suppressed(one.people.cells)) is not None:
-                yield {**self._named(one), "suppressed": reason}
-
-    def _named(self, one: Tried) -> Row:
-        return {"candidate": self.spec.candidates[one.place].name, "threshold": one.threshold, "tier": one.tier}
-
-    def candidates(self) -> Iterator[Row]:
-        """A row for each candidate, in order of their best rank."""
-        best: dict[int, Tried] = {}
-        for one in self.ranked:
-            best.setdefault(one.place, one)
-        ranks = {place: rank for rank, place in enumerate(best, 1)}
-        others = (place for place in range(len(self.spec.candidates)) if place not in best)
-        for place in (*best, *others):
-            earlier, later = (split(one[place], -inf) for one in (self.earlier, self.later))
-            reason = self.suppressed(_outcomes(earlier))
-            found = best.get(place)
-            yield {
-                "candidate": self.spec.candidates[place].name,
-                "people": earlier.people,
-                "held_out": later.people,
-                "spearman": None if reason else spearman(self.earlier[place]),
-                "auc": None if self.suppressed(_outcomes(later)) else area(self.later[place]),
-                "best_threshold": found and found.threshold,
-                "best_tier": found and found.tier,
-                "phi": found and found.people.phi,
-                "rank": ranks.get(place),
-                "suppressed": reason,
-            }
-
-
-def _outcomes(people: Fourfold) -> Sequence[tuple[str, int]]:
-    _, _, returned, lost = people.margins
-    return ("returned", returned), ("lost", lost)
-
-
-def thresholds_of(candidate: Candidate, ladder: Ladder) -> dict[float, str | None]:
-    """What is tried, with the tier that begins there: of tiers that begin at one score the highest.
-
-    The least score that occurs parts nobody from anybody.
-    """
-    if candidate.thresholds:
-        return dict.fromkeys(candidate.thresholds)
-    occurring = [one for one in ladder if one[1] + one[2]]
-    seen = [score for score, _, _ in occurring][1:]
-    if len(seen) > MOST_THRESHOLDS:
-        reached = {at for n in PERCENTILES if (at := percentile(occurring, n)) is not None}
-        seen = [one for one in seen if one in reached]
-    found: dict[float, str | None] = {}
-    above = [one for one in occurring if one[0] > 0]
-    for name, needs in candidate.tiers:
-        at = percentile(above, needs.n) if isinstance(needs, Percentile) else needs
-        if at is not None:
-            found.setdefault(at, name)
-    return {**dict.fromkeys(seen), **found}
-
-
-def percentile(ladder: Ladder, n: int) -> float | None:
-    """The least score that n of a hundred people do not exceed; null of nobody."""
-    people, so_far = sum(one[1] + one[2] for one in ladder), 0
-    for score, returned, lost in ladder:
-        so_far += returned + lost
-        if 100 * so_far >= n * people:
-            return score
-    return None
-
-
-def finished(query: BoundQuery, part: str, rows: Sequence[Row]) -> list[Row]:
-    """The rows of the answer, made of the counts of each group."""
-    names = [one.name for one in query.by]
-
-    def group(row: Row) -> tuple[str, ...]:
-        return tuple(row[name] for name in names)
-
-    found: list[Row] = []
-    for key, some in groupby(sorted(rows, key=group), group):
-        told = _group(query.metric.spec, list(some))
-        labelled = dict(zip(names, key, strict=True))
-        found += [{**labelled, **row} for row in (told.rows() if part == "rows" else told.candidates())]
-    return found
-
-
-def _group(spec: Drivers, rows: Sequence[Row]) -> Group:
-    def ladders(returned: str, lost: str) -> Mapping[int, Ladder]:
-        return {
-            place: sorted((row["score"], row[returned], row[lost]) for row in rows if row["candidate"] == place)
-            for place in range(len(spec.candidates))
-        }
-
-    return Group(spec, ladders("returned", "lost"), ladders("later_returned", "later_lost"))
 
 
 # -- answers ----------------------------------------------------------------------------------------------------------
