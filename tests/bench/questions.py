@@ -135,6 +135,13 @@ QUESTIONS = (
         "occurred_at user_id minutes", since="2025-08-31 22:00:00",
     ),
     Question(
+        "drivers_of_retention", "what_makes_power_users",
+        {"start": "2025-09-01", "end": "2025-10-26", "parts": "candidates", "order": "candidate"},
+        ("candidate", "people", "held_out", "auc"),
+        "event IN ('sign_up', 'watched', 'shared', 'searched', 'added_to_list')", "occurred_at user_id minutes event",
+        since="2025-08-31 22:00:00", grows=True,
+    ),
+    Question(
         "rhythm", "rhythm", SEASON,
         ("users", "returners", "interval_of_returners", "interval_of_all", "median_gap"), VALUE,
         "occurred_at user_id minutes", grows=True,

@@ -347,3 +347,42 @@ def test_what_happens_before_the_outcome_changes_no_outcome(data: st.DataObject,
     assert here.keys() == there.keys()
     for user, scores in here.items():
         assert [returned for _, returned in scores.values()] == [returned for _, returned in there[user].values()]
+
+
+AHEAD = """\
+visits: {type: sessions, source: events, gap: 12 hours}
+whole_days: {type: sessions, source: events, gap: 12 hours, cut_at_midnight: true}
+converts: {type: funnel, steps: {click: {event: click}, watch: {event: watch}}, within: 36 hours}
+back: {type: retention, start: open, return: watch, grain: day, periods: 8}
+"""
+LOOKS_AHEAD = {"visits": 2, "whole_days": 0, "converts": 3}
+
+
+@on_every_engine(share=4)
+def test_candidates_that_look_ahead_see_no_more_than_they_say(data: st.DataObject, engine: str) -> None:
+    world = data.draw(crowds(event_ids=False))
+    zone = world.timezone
+    name = data.draw(st.sampled_from(list(LOOKS_AHEAD)))
+    measure = data.draw(st.sampled_from(("sessions", "minutes", "events"))) if name != "converts" else "converted"
+    days = data.draw(st.integers(1, 8 - LOOKS_AHEAD[name]))
+    metrics = (
+        f"{AHEAD}why: {{type: drivers, candidates: [{{metric: {name}, measure: {measure}}}], min_cell: 1, "
+        f"feature_window: {days} days, outcome: {{metric: back, period: 8}}}}"
+    )
+    first, last = data.draw(asked_ranges(world))
+    outcome = Retention(named("open"), named("watch"), (8,), first_time=False)
+    found = starts(world, Plan((name,), (), "day", days, outcome, 8), first, last)
+    assume(found)
+    spans = {
+        user: (day_start(local_date(at, zone) + (days + LOOKS_AHEAD[name]) * DAY, zone), world.data_through + DAY)
+        for user, (at, _) in found.items()
+    }
+    other = changed(data, world, spans, ("watch", "share", "click", "open"))
+
+    def scores(of: World) -> dict[str, list[float]]:
+        project = project_over(names_of_people(of), metrics, engine=engine)
+        answer = project.answer(ask("why", parts="rows", by="country", limit=50_000, start=first, end=last))
+        rows = project.warehouse().run(answer.info.sql).table.to_pylist()
+        return {row["country"]: [float(row["score"])] for row in rows}
+
+    assert scores(world) == scores(other)
