@@ -50,6 +50,7 @@ from metrics_api.plan.expr import (
     Over,
     Type,
     all_of,
+    any_of,
     call,
     columns,
     instant,
@@ -372,6 +373,8 @@ def _sessions(query: BoundQuery) -> Plan:
     """(entity, first_at, last_at, events, [events_contained], labels) of each session in what is read."""
     spec: Sessions = query.metric.spec
     shown = ("first_at", "last_at", *_numbers(spec), *(one.name for one in query.by))
+    if spec.gap_seconds is not None and not query.by and not spec.cut_at_midnight:
+        return _sessions_alone(query, spec.gap_seconds)
     pieces = _stretches_of_ids(query) if spec.gap_seconds is None else _stretches(query, spec.gap_seconds)
     stretches = Named("stretches", pieces)
     day = ("day", local_date(query, Col("first_at"), _read(query)))
@@ -379,12 +382,58 @@ def _sessions(query: BoundQuery) -> Plan:
         of_days = Aggregate(stretches, (*keep("entity", "session"), day), _together(query))
         return Project(of_days, keep("entity", *shown))
     whole_ones = Named("whole_sessions", Aggregate(stretches, keep("entity", "session"), _together(query)))
-    lasts_a_day = call("ge", Col("last_at"), call("add_seconds", Col("first_at"), integer(seconds(LONGEST))))
-    long = Named("long_sessions", Project(Filter(whole_ones, lasts_a_day), keep("entity", "session")))
+    long = Named("long_sessions", Project(Filter(whole_ones, LASTS_A_DAY), keep("entity", "session")))
     on = (("entity", "entity"), ("session", "session"))
     cut = Aggregate(Join(stretches, long, "inner", on=on), (*keep("entity", "session"), day), _together(query))
-    short = Filter(whole_ones, call("not_", lasts_a_day))
+    short = Filter(whole_ones, call("not_", LASTS_A_DAY))
     return Union((Project(short, keep("entity", *shown)), Project(cut, keep("entity", *shown))))
+
+
+def _sessions_alone(query: BoundQuery, gap: int) -> Plan:
+    """The same of people that nothing divides. A session begins after a pause, and lasts to the event before the next
+    pause: two windows, the second of them over the beginnings only, and nothing is grouped again."""
+    numbers = _numbers(query.metric.spec)
+    who, order = (Col("entity"),), (Col("first_at"),)
+    slots = _slots(query, gap)
+    around = {
+        "ended": Over("lead", (Col("last_at"), integer(-1)), who, order),
+        "latest": Over("max", (Col("last_at"),), who, ()),
+        **{f"{name}_so_far": Over("sum", (Col(name),), who, order) for name in numbers},
+        **{f"{name}_in_all": Over("sum", (Col(name),), who, ()) for name in numbers},
+    }
+    told = Project(slots, (*keep("entity", "first_at"), *around.items()))
+    after_pause = call("lt", call("add_seconds", Col("ended"), Lit(gap, Type.INTEGER)), Col("first_at"))
+    begins = Filter(told, any_of([call("is_null", Col("ended")), after_pause]))
+
+    def before_next(column: str, at_last: str) -> Expr:
+        return call("coalesce", Over("lead", (Col(column),), who, order), Col(at_last))
+
+    until = (
+        (
+            name,
+            call(
+                "sub",
+                before_next(f"{name}_so_far", f"{name}_in_all"),
+                call("coalesce", Col(f"{name}_so_far"), integer(0)),
+            ),
+        )
+        for name in numbers
+    )
+    whole_ones = Named(
+        "whole_sessions",
+        Project(begins, (*keep("entity", "first_at"), ("last_at", before_next("ended", "latest")), *until)),
+    )
+    bounds = (("entity", Col("entity")), ("since", Col("first_at")), ("until", Col("last_at")))
+    long = Named("long_sessions", Project(Filter(whole_ones, LASTS_A_DAY), bounds))
+    inside = all_of([call("ge", Col("first_at"), Col("since")), call("le", Col("first_at"), Col("until"))])
+    day = ("day", local_date(query, Col("first_at"), _read(query)))
+    pieces = Join(slots, long, "inner", on=(("entity", "entity"),), where=inside)
+    cut = Aggregate(pieces, (*keep("entity", "since"), day), _together(query))
+    shown = keep("entity", "first_at", "last_at", *numbers)
+    return Union((Project(Filter(whole_ones, call("not_", LASTS_A_DAY)), shown), Project(cut, shown)))
+
+
+LASTS_A_DAY = call("ge", Col("last_at"), call("add_seconds", Col("first_at"), integer(seconds(LONGEST))))
 
 
 def _numbers(spec: Sessions) -> tuple[str, ...]:
@@ -445,10 +494,7 @@ def _stretches(query: BoundQuery, gap: int) -> Plan:
     """The slots of time, each with the number of the session that it is of."""
     by = tuple(one.name for one in query.by)
     who, order = (Col("entity"),), (Col("first_at"), *(Col(name) for name in by))
-    # Before all that is read, and as far from midnights as whole days are.
-    origin = query.calendar.span(query.first, query.last).start - 2 * LONGEST
-    since = call("seconds_between", instant(origin, role="first_slot"), Col("at"))
-    rows = _reduced(query, ("slot", whole(since, _slot(query, gap))))
+    rows = _slots(query, gap)
     kept = keep("entity", "first_at", "last_at", *_numbers(query.metric.spec))
     # Slots follow one another, but what is of several groups happened side by side.
     until = Over("max", (Col("last_at"),), who, order, including_current=True) if by else Col("last_at")
@@ -458,6 +504,14 @@ def _stretches(query: BoundQuery, gap: int) -> Plan:
     before = Over("sum", (Case(((ends, integer(1)),), integer(0)),), who, order)
     session = ("session", call("coalesce", before, integer(0)))
     return Project(rows, (*kept, *keep(*by, *(f"at_{name}" for name in by)), session))
+
+
+def _slots(query: BoundQuery, gap: int) -> Plan:
+    """One row for each person, slot of time and group: no pause that ends a session lies within one."""
+    # Before all that is read, and as far from midnights as whole days are.
+    origin = query.calendar.span(query.first, query.last).start - 2 * LONGEST
+    since = call("seconds_between", instant(origin, role="first_slot"), Col("at"))
+    return _reduced(query, ("slot", whole(since, _slot(query, gap))))
 
 
 def _places(query: BoundQuery) -> tuple[Named_, ...]:

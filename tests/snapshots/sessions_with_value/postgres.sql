@@ -1,4 +1,4 @@
-/* metrics-api metric=fruitful_visits fingerprint=ef383f2699d8 */
+/* metrics-api metric=fruitful_visits fingerprint=d927564d7cd4 */
 WITH slots AS (
   SELECT
     user_id AS entity,
@@ -22,41 +22,31 @@ WITH slots AS (
   GROUP BY
     1,
     2
-), stretches AS (
+), whole_sessions AS (
   SELECT
     entity,
     first_at,
-    last_at,
-    events_contained,
-    COALESCE(
-      SUM(CASE WHEN until + INTERVAL '30 MINUTE' < "following" THEN 1 ELSE 0 END) OVER (PARTITION BY entity ORDER BY first_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
-      0
-    ) AS "session"
+    COALESCE(LEAD(ended) OVER (PARTITION BY entity ORDER BY first_at), latest) AS last_at,
+    COALESCE(LEAD(events_contained_so_far) OVER (PARTITION BY entity ORDER BY first_at), events_contained_in_all) - COALESCE(events_contained_so_far, 0) AS events_contained
   FROM (
     SELECT
       entity,
       first_at,
-      last_at,
-      events_contained,
-      last_at AS until,
-      LEAD(first_at) OVER (PARTITION BY entity ORDER BY first_at) AS "following"
+      LAG(last_at) OVER (PARTITION BY entity ORDER BY first_at) AS ended,
+      MAX(last_at) OVER (PARTITION BY entity) AS latest,
+      SUM(events_contained) OVER (PARTITION BY entity ORDER BY first_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS events_contained_so_far,
+      SUM(events_contained) OVER (PARTITION BY entity) AS events_contained_in_all
     FROM slots
   ) AS slots
-), whole_sessions AS (
-  SELECT
-    entity,
-    "session",
-    MIN(first_at) AS first_at,
-    MAX(last_at) AS last_at,
-    SUM(events_contained) AS events_contained
-  FROM stretches
-  GROUP BY
-    1,
-    2
+  WHERE
+    (
+      ended IS NULL OR ended + INTERVAL '30 MINUTE' < first_at
+    )
 ), long_sessions AS (
   SELECT
     entity,
-    "session"
+    first_at AS since,
+    last_at AS until
   FROM whole_sessions
   WHERE
     last_at >= first_at + INTERVAL '1 DAY'
@@ -76,18 +66,20 @@ WITH slots AS (
       NOT (last_at >= first_at + INTERVAL '1 DAY')
     UNION ALL
     SELECT
-      MIN(stretches.first_at) AS first_at,
-      SUM(stretches.events_contained) AS events_contained
-    FROM stretches
+      MIN(slots.first_at) AS first_at,
+      SUM(slots.events_contained) AS events_contained
+    FROM slots
     JOIN long_sessions
-      ON stretches.entity = long_sessions.entity AND stretches."session" = long_sessions."session"
+      ON slots.entity = long_sessions.entity
+      AND slots.first_at >= long_sessions.since
+      AND slots.first_at <= long_sessions.until
     GROUP BY
-      stretches.entity,
-      stretches."session",
+      slots.entity,
+      long_sessions.since,
       CAST(CASE
-        WHEN stretches.first_at < TIMESTAMP '2026-03-29 01:00:00'
-        THEN stretches.first_at + INTERVAL '1 HOUR'
-        ELSE stretches.first_at + INTERVAL '2 HOUR'
+        WHEN slots.first_at < TIMESTAMP '2026-03-29 01:00:00'
+        THEN slots.first_at + INTERVAL '1 HOUR'
+        ELSE slots.first_at + INTERVAL '2 HOUR'
       END AS DATE)
   ) AS found
   WHERE
