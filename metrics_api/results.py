@@ -130,6 +130,7 @@ def usual_order(by: Iterable[str]) -> tuple[str, ...]:
         "from",
         "to",
         "score",
+        "from_points",
         "from_seconds",
         "id",
     )

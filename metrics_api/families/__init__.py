@@ -13,6 +13,7 @@ from metrics_api.query.family import Family
 SHARED = (
     "association",
     "combined",
+    "composites",
     "conditions",
     "conversions",
     "counting",

@@ -71,7 +71,7 @@ def resolve(definition: BreadthDefinition, scope: Scope) -> Tiers | None:
             score = FeatureCount(score.features, tuple(1 << k for k in range(len(features))))
     else:
         counts = f"different values of {definition.property}"
-    return Tiers(score, window, tiers, definition.frozen_at, counts, definition.new_people == "exclude")
+    return Tiers(window, tiers, definition.frozen_at, score, counts, definition.new_people == "exclude")
 
 
 def _is_told_once(definition: BreadthDefinition, scope: Scope) -> bool:

@@ -419,5 +419,8 @@ def ahead(metric: Metric) -> int:
 
 
 PEOPLE = PerEntity(
-    lambda metric: {"converted": "1 for whoever came to the last step from an entry, else 0."}, converted, ahead
+    lambda metric: {"converted": "1 for whoever came to the last step from an entry, else 0."},
+    converted,
+    ahead,
+    most=Decimal(1),
 )

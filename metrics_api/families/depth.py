@@ -60,7 +60,7 @@ def resolve(definition: DepthDefinition, scope: Scope) -> Tiers | None:
         return None
     told = "events" if of is None else f"the sum of {of.name}"
     frozen_at, excludes_new = definition.frozen_at, definition.new_people == "exclude"
-    return Tiers(AmountSum(selection, of), definition.window, tiers, frozen_at, told, excludes_new)
+    return Tiers(definition.window, tiers, frozen_at, AmountSum(selection, of), told, excludes_new)
 
 
 def _summed(written: str, selection: Selection, scope: Scope) -> Property | None:

@@ -62,7 +62,7 @@ def resolve(definition: FrequencyDefinition, scope: Scope) -> Tiers | None:
     days = "local days with an event"
     counts = days if definition.at_least == 1 else f"local days with at least {definition.at_least} events"
     score = ActiveDayCount(selection, definition.at_least)
-    return Tiers(score, window, tiers, definition.frozen_at, counts, definition.new_people == "exclude")
+    return Tiers(window, tiers, definition.frozen_at, score, counts, definition.new_people == "exclude")
 
 
 FAMILY = Family(

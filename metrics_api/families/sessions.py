@@ -550,9 +550,10 @@ def done(query: BoundQuery, number: str, first: date, last: date) -> Scored:
     """Each session between two local days, counted on the day it began."""
     asked = replace(query, first=first, last=last, grain=Grain.DAY, measures=())
     day = call("days_between", Lit(first, Type.DATE, role="first_day"), Col("period"))
-    amount = integer(1) if number == "sessions" else Col("lasted" if number == "minutes" else "events")
+    exact = call("finite", Col("lasted"), text(Type.DECIMAL))
+    amounts: Mapping[str, Expr] = {"sessions": integer(1), "minutes": exact, "events": Col("events")}
     keys = tuple(one.name for one in query.by)
-    rows = Project(_in_range(asked), (("day", day), *keep(*keys, "entity"), ("amount", amount)))
+    rows = Project(_in_range(asked), (("day", day), *keep(*keys, "entity"), ("amount", amounts[number])))
     return Scored("amounts", rows, keys, first, last, parts=60 if number == "minutes" else 1)
 
 
@@ -597,7 +598,7 @@ FAMILY = Family(
     plan=plan,
     conventions=conventions,
     is_complete=is_complete,
-    per_entity=PerEntity(lambda metric: PER_PERSON, done, ahead),
+    per_entity=PerEntity(lambda metric: PER_PERSON, done, ahead, is_settled=is_complete),
     example="""\
 visits:
   type: sessions

@@ -6,7 +6,7 @@ distribution are read from it. Only who went where and who they are looks at sin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -35,14 +35,15 @@ from metrics_api.plan.expr import (
     text,
 )
 from metrics_api.plan.nodes import Aggregate, Filter, Join, Named, Named_, Plan, Project, Spine, Union, keep, output
-from metrics_api.query.bind import BoundQuery
+from metrics_api.query.bind import MEMBER_COUNT, MEMBERS, BoundQuery
 from metrics_api.query.scored import Scored, Window, numbered
 from metrics_api.semantic.model import Metric
 
 IS_ESTABLISHED = call("le", Col("first_seen"), Col("since"))
 """Whether the first event ever is no later than the window's first day."""
 IS_KNOWN = call("le", Col("known_day"), Col("until"))
-OF_PERIODS = {"rows", "thresholds", "distribution", "migration"}
+AS_OF = {"overall", MEMBERS, MEMBER_COUNT}
+"""The parts that look at one bucket only."""
 SCORE = Col("score")
 
 
@@ -115,7 +116,7 @@ class Asked:
     @cached_property
     def periods(self) -> tuple[Period, ...]:
         """The buckets that are looked at; of a range that has not begun the first stands in, and no row is kept."""
-        if OF_PERIODS & set(self.query.parts):
+        if set(self.query.parts) - AS_OF:
             return begun(self.query) or self.query.periods[:1]
         return (self.last or self.query.periods[0],)
 
@@ -236,7 +237,7 @@ class Asked:
         return Filter(self.all_by_score, call("ge", Col("period"), self.label(self.periods[0])))
 
     def if_begun(self, rows: Plan) -> Plan:
-        there = begun(self.query) if OF_PERIODS & set(self.query.parts) else self.last
+        there = begun(self.query) if set(self.query.parts) - AS_OF else self.last
         return rows if there else Filter(rows, FALSE)
 
     def label(self, period: Period) -> Lit:
@@ -248,7 +249,7 @@ class Asked:
         """The place of the tier that a score is in, by thresholds that are known beforehand."""
         reached = [self.reaches(score, one.needs, k) for k, one in enumerate(self.spec.tiers, 1)]
         ranked = tuple((condition, integer(k)) for k, condition in enumerate(reached, 1))
-        return Case(ranked, integer(len(ranked) + 1))
+        return Case(ranked, integer(len(ranked) + 1)) if ranked else integer(1)
 
     def reaches(self, score: Expr, needs: Decimal | Percentile | tuple[int, ...], k: int) -> Expr:
         match needs:
@@ -263,7 +264,7 @@ class Asked:
     def percentiles(self) -> Plan:
         """(period, breakdowns, people, threshold_1 ...): of all active people of each window, or of the frozen one."""
         if self.spec.frozen_at is None:
-            return Named("thresholds", self.quantiles(self.all_by_score, ("period", *self.by)))
+            return Named("thresholds", quantiles(self.all_by_score, ("period", *self.by), self.percents))
         first, last = self.spec.frozen_window()
         windows, score = ((last, first, last),), self.spec.score
         source = scored(self.query, score, first, last)
@@ -272,28 +273,11 @@ class Asked:
         frozen: Plan = source.people_by(SCORE, windows, Type.DATE)
         if self.spec.excludes_new:
             frozen = Filter(frozen, call("le", Col("first_seen"), integer(0)))
-        return Named("thresholds", self.quantiles(Named("frozen", frozen), self.by))
+        return Named("thresholds", quantiles(Named("frozen", frozen), self.by, self.percents))
 
-    def quantiles(self, found: Plan, keys: tuple[str, ...]) -> Plan:
-        """The exact continuous percentiles of each group, in whole numbers as far as ranks go: engines that multiply a
-        fraction with a number of people can miss a rank that somebody has.
-        """
-        group = tuple(Col(name) for name in keys)
-        through = Over("sum", (Col("users"),), group, (SCORE,), including_current=True)
-        people = Over("sum", (Col("users"),), group, ())
-        ranked = Named("ranked", Project(found, (*keep(*keys, "score"), ("through", through), ("people", people))))
-        percents = [one.needs.n for one in self.spec.tiers if isinstance(one.needs, Percentile)]
-        found_here: dict[str, Expr] = {"people": Agg("max", (Col("people"),))}
-        for k, n in enumerate(percents, 1):
-            # The person at rank (people - 1) * n / 100, counted from 0; and the next one.
-            rank = call("mul", call("sub", Col("people"), integer(1)), integer(n))
-            past = call("gt", call("mul", Col("through"), integer(100)), rank)
-            next_past = call("gt", call("mul", call("sub", Col("through"), integer(1)), integer(100)), rank)
-            found_here[f"low_{k}"] = Agg("min", (SCORE,), past)
-            found_here[f"high_{k}"] = Agg("min", (SCORE,), next_past)
-        neighbours = Named("neighbours", Aggregate(ranked, keep(*keys), tuple(found_here.items())))
-        between = tuple((f"threshold_{k}", _between(k, n)) for k, n in enumerate(percents, 1))
-        return Project(neighbours, (*keep(*keys, "people"), *between))
+    @property
+    def percents(self) -> list[int]:
+        return [one.needs.n for one in self.spec.tiers if isinstance(one.needs, Percentile)]
 
     def beside_thresholds(self, rows: Plan) -> Plan:
         """The rows of (period, breakdowns), with the thresholds that hold for them."""
@@ -506,13 +490,17 @@ class Asked:
             Spine((("to", Type.STRING), ("to_position", Type.INTEGER)), named),
         )
 
+    def as_of(self, period: Period, *, has_begun: bool) -> AsOf:
+        """The question of the people of one period."""
+        return AsOf(replace(self.query, parts=(MEMBERS,)), period, has_begun)
+
     def members(self) -> Plan:
         """The people of the chosen tier as of the chosen period; of no tier all who are active."""
         query, tier = self.query, self.query.chosen.get("tier")
         day = query.chosen.get("period")
         chosen = bucket_of(query, day) if isinstance(day, date) else self.last
         there = chosen is not None and chosen in begun(query)
-        asked = AsOf(replace(query, parts=("members",)), chosen if there and chosen else query.periods[0], there)
+        asked = self.as_of(chosen if there and chosen else query.periods[0], has_begun=there)
         if tier is None:
             return Project(asked.people, keep("entity"))
         if tier == INACTIVE:
@@ -545,6 +533,29 @@ class AsOf(Asked):
         active = Named("active", Project(self.everybody, (("who", Col("entity")),)))
         joined = Join(self.if_begun(known_people(self.query, self.span)), active, "left", on=(("entity", "who"),))
         return Project(Filter(joined, call("is_null", Col("who"))), keep("entity"))
+
+
+def quantiles(found: Plan, keys: tuple[str, ...], percents: Sequence[int]) -> Plan:
+    """The exact continuous percentiles of each group of (keys, score, users): (keys, people, threshold_1 ...).
+
+    In whole numbers as far as ranks go: engines that multiply a fraction with a number of people can miss a rank that
+    somebody has.
+    """
+    group = tuple(Col(name) for name in keys)
+    through = Over("sum", (Col("users"),), group, (SCORE,), including_current=True)
+    people = Over("sum", (Col("users"),), group, ())
+    ranked = Named("ranked", Project(found, (*keep(*keys, "score"), ("through", through), ("people", people))))
+    found_here: dict[str, Expr] = {"people": Agg("max", (Col("people"),))}
+    for k, n in enumerate(percents, 1):
+        # The person at rank (people - 1) * n / 100, counted from 0; and the next one.
+        rank = call("mul", call("sub", Col("people"), integer(1)), integer(n))
+        past = call("gt", call("mul", Col("through"), integer(100)), rank)
+        next_past = call("gt", call("mul", call("sub", Col("through"), integer(1)), integer(100)), rank)
+        found_here[f"low_{k}"] = Agg("min", (SCORE,), past)
+        found_here[f"high_{k}"] = Agg("min", (SCORE,), next_past)
+    neighbours = Named("neighbours", Aggregate(ranked, keep(*keys), tuple(found_here.items())))
+    between = tuple((f"threshold_{k}", _between(k, n)) for k, n in enumerate(percents, 1))
+    return Project(neighbours, (*keep(*keys, "people"), *between))
 
 
 def _between(k: int, n: int) -> Expr:

@@ -126,20 +126,16 @@ class Tier:
 
 
 @dataclass(frozen=True, slots=True)
-class Tiers:
-    """What a metric of tiers resolves to. The highest tier comes first."""
+class Ladder:
+    """Tiers over windows, whatever the score is. The highest tier comes first."""
 
-    score: Score
     window: Duration
     tiers: tuple[Tier, ...]
     frozen_at: date | None
-    counts: str
-    """What a score counts, for people: `active days`."""
-    excludes_new: bool = False
 
     @property
     def are_percentiles(self) -> bool:
-        return isinstance(self.tiers[0].needs, Percentile)
+        return bool(self.tiers) and isinstance(self.tiers[0].needs, Percentile)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -154,6 +150,16 @@ class Tiers:
     def frozen_window(self) -> tuple[date, date]:
         assert self.frozen_at is not None
         return self.window.calendar_start(self.frozen_at), self.frozen_at
+
+
+@dataclass(frozen=True, slots=True)
+class Tiers(Ladder):
+    """What a metric of tiers resolves to."""
+
+    score: Score
+    counts: str
+    """What a score counts, for people: `active days`."""
+    excludes_new: bool = False
 
 
 # -- definitions ------------------------------------------------------------------------------------------------------
@@ -313,7 +319,7 @@ def bucket_of(query: BoundQuery, day: date) -> Period | None:
 
 def is_complete(query: BoundQuery, of: Period) -> bool:
     """Whether the data reaches the bucket's end, and the beginning of its window; and of the one that is frozen."""
-    spec: Tiers = query.metric.spec
+    spec: Ladder = query.metric.spec
     _, since, _ = spec.window_of(query, of)
     there = of.end <= query.data_through and has_history(query, since)
     if spec.frozen_at is None or not there:

@@ -185,6 +185,7 @@ _GROUPS: Mapping[str, str] = {
     "per_user": "Statistics over people with at least one event.",
     "events_per_session": "Statistics of the events of a session.",
     "minutes_per_session": "Statistics of how long a session lasts, in minutes.",
+    "score": "Statistics of the scores of people.",
     "seconds_from_entry": "Seconds from the entry to this step, over those who reached it.",
     "seconds_from_previous": "Seconds from the previous step to this one, over those who reached it.",
     "seconds": "Seconds from the source to the target.",

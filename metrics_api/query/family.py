@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from typing import Any, Literal
 
 from metrics_api.definitions.base import MetricDefinition
@@ -98,6 +99,10 @@ class PerEntity:
     metric, breakdowns, filters and cohorts count, but not its range, buckets and measures."""
     ahead: Callable[[Metric], int] = lambda metric: 0
     """How many local days after a day can still change what is counted on it: those of a funnel's window."""
+    most: Decimal | None = None
+    """The greatest number there is, where it is the same for every metric of the family."""
+    is_settled: Callable[[BoundQuery, Period], bool] = lambda query, bucket: bucket.end <= query.data_through
+    """Whether what was done in a bucket is all there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Scored:
     """What whoever is there at all scores: who enters a funnel scores 1, and who converts 2, which is told as 0 and 1.
     """
     parts: int = 1
-    """Minutes are scored in whole seconds, 60 parts each, so that sums are exact."""
+    """Minutes are scored in seconds, of which 60 are one, so that sums are exact."""
 
     def of_people(self, windows: Sequence[Window], label_type: Type) -> Plan:
         """What each person with any such event scores in each window: (period, keys, facts, entity, score).

@@ -119,6 +119,10 @@ QUESTIONS = (
         ("period", "from", "to", "users"), VALUE, "occurred_at user_id minutes", since="2025-11-01 23:00:00",
     ),
     Question(
+        "score_by_week", "engagement_score", {**SEASON, "grain": "week"}, ("period", "value", "users"), "TRUE",
+        "occurred_at user_id event minutes", since="2025-08-09 21:30:00", grows=True,
+    ),
+    Question(
         "share_rate_by_week", "share_rate", {**SEASON, "grain": "week", "measures": "value,numerator,denominator"},
         ("period", "value", "numerator", "denominator"), VALUE, "occurred_at user_id minutes",
     ),

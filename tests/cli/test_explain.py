@@ -15,6 +15,7 @@ METRICS = (
     "app_opens",
     "browse_to_watch",
     "daily_actives",
+    "engagement_score",
     "feature_breadth",
     "first_discovery",
     "first_month_by_day",

@@ -62,6 +62,13 @@ WORDS = {
         {"parts": "curve", "by": "platform", "top": 2, "last": "6 weeks"},
         {"parts": "members,member_count", "members": {"zone": "weekly"}},
     ),
+    "score": (
+        *OTHERS,
+        {"parts": "rows,overall,tiers,migration,distribution,components", "by": "country", "top": 3, "subtotals": True},
+        {"parts": "overall", "by": "user_plan", "grain": "week", "measures": "value,score_p90,component_returns"},
+        {"parts": "components", "last": "2 days"},
+        {"parts": "members,member_count", "members": {"tier": "healthy"}, "grain": "week"},
+    ),
     "drivers": (
         {"grain": "week", "last": "20 weeks"},
         {"parts": "rows,candidates,summary", "by": "country,user_plan", "subtotals": True, "grain": "month"},

@@ -93,6 +93,7 @@ DOUBLED = frozenset(
         "numerator", "denominator", "newer", "minutes_spent", "returners", "at_risk", "returned", "censored", "gaps",
         "people", "observed", "unobserved", "held_out", "n11", "n10", "n01", "n00",
         "inflow", "starts", "outflow", "exits",
+        "present",
     )
 )  # fmt: skip
 KEPT = frozenset(
@@ -106,6 +107,8 @@ KEPT = frozenset(
         "precision_high", "recall", "auc", "rank", "spearman", "suppressed", "best_threshold", "best_tier", "base_rate",
         "horizon",
         "source", "target", "node", "rank", "path",
+        # Of scores.
+        "from_points", "component", "points", "full_at",
     )
 )  # fmt: skip
 PERCENTILE = re.compile(r".+_p[0-9]+")

@@ -40,6 +40,7 @@ def test_metrics_and_what_is_known_of_them() -> None:
         "dependents": [
             "activation",
             "daily_actives",
+            "engagement_score",
             "feature_breadth",
             "first_discovery",
             "first_month_by_day",

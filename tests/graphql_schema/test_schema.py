@@ -73,6 +73,7 @@ def test_the_schema_is_valid_and_its_own_types_are_known() -> None:
         "SecondsFromPrevious",
         "EventsPerSession",
         "MinutesPerSession",
+        "Score",
     )
     groups = {f"{group}{of}" for group in statistics for of in ("", "Columns")}
     people = [layout_of(metric, project.model).people for metric in project.model.metrics.values()]

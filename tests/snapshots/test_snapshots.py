@@ -45,6 +45,7 @@ QUESTIONS = {
     "frequency": ask("watch_frequency", start="2026-03-02", end="2026-03-29"),
     "breadth": ask("feature_breadth", start="2026-03-23", end="2026-03-29", grain="week", parts="rows,migration"),
     "depth": ask("minutes_depth", start="2026-03-23", end="2026-03-29", grain="week", parts="rows,thresholds"),
+    "score": ask("engagement_score", start="2026-03-23", end="2026-03-29", grain="week", parts="rows,tiers"),
     "cohort": ask("dormant_users", start="2026-03-02", end="2026-03-29", grain="week", by="user_plan"),
     "retention": ask(
         "weekly_retention", start="2026-03-02", end="2026-03-15", by="country", parts="cells,average", limit=100

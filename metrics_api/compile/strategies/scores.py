@@ -241,7 +241,8 @@ def levels(node: Scores) -> Plan:
 def _pieces(node: Scores, who: tuple[str, ...]) -> tuple[Plan, Spine]:
     """(who, opens, closes, weight): what lifts a score between two windows' numbers; and these numbers."""
     if node.of in ("days", "amounts"):
-        weight = integer(1) if node.of == "days" else Col("amount")
+        # Less nothing: where an engine holds whole numbers without a sign, what is taken away has one.
+        weight = integer(1) if node.of == "days" else call("sub", Col("amount"), ZERO)
         kept = (*keep(*who, "day"), ("weight", weight))
         opened, numbered = placed(Project(node.input, kept), node.windows, node.label_type)
         return Named("placed_days", Project(opened, keep(*who, "weight", "opens", "closes"))), numbered
