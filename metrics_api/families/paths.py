@@ -263,8 +263,8 @@ def _anchors(query: BoundQuery, span: Span, *, marked: bool = False) -> Plan:
     return Filter(rows, is_known(query, Col("entity")))
 
 
-def _around_first(query: BoundQuery, events: Plan) -> Plan:
-    """The events on either side of people's first anchors, of which only these are anchors."""
+def _near_first(query: BoundQuery, events: Plan) -> Plan:
+    """The events near people's first anchors: `is_anchor` are those at that instant, `anchors_here` counts them."""
     spec: Flow = query.metric.spec
     anchors = Named("anchors", _first_anchors(query))
     beside = Join(events, anchors, "inner", on=(("entity", "entity"),))
@@ -280,23 +280,45 @@ def _around_first(query: BoundQuery, events: Plan) -> Plan:
     )
     is_at = all_of([Col("is_anchor"), call("eq", Col("at"), Col("anchor_at"))])
     shown = keep(*(name for name in output(events) if name != "is_anchor"))
-    flagged = Named("around", Project(near, (*shown, ("is_anchor", is_at))))
-    so_far = Over(
-        "sum",
-        (Case(((Col("is_anchor"), integer(1)),), integer(0)),),
-        (Col("entity"),),
-        _order(query),
-        including_current=True,
-    )
-    counted = Project(flagged, (*keep(*output(flagged)), ("anchors_here", so_far)))
-    rows = Project(
-        counted,
-        (*shown, ("is_anchor", all_of([Col("is_anchor"), call("eq", Col("anchors_here"), integer(1))])),
-         *keep("anchors_here")),
-    )  # fmt: skip
-    if spec.before:
-        return Project(rows, (*shown, *keep("is_anchor")))
-    return Project(Filter(rows, call("ge", Col("anchors_here"), integer(1))), (*shown, *keep("is_anchor")))
+    return Named("around", Project(near, (*shown, ("is_anchor", is_at))))
+
+
+def _anchors_here(query: BoundQuery) -> Named_:
+    is_one = Case(((Col("is_anchor"), integer(1)),), integer(0))
+    return "anchors_here", Over("sum", (is_one,), (Col("entity"),), _order(query), including_current=True)
+
+
+IS_FIRST = all_of([Col("is_anchor"), call("eq", Col("anchors_here"), integer(1))])
+IS_SINCE_FIRST = call("ge", Col("anchors_here"), integer(1))
+
+
+def _around_first(query: BoundQuery, events: Plan) -> Plan:
+    """The events on either side of people's first anchors, of which only these are anchors."""
+    spec: Flow = query.metric.spec
+    near = _near_first(query, events)
+    rows: Plan = Project(near, (*keep(*output(near)), _anchors_here(query)))
+    if not spec.before:
+        rows = Filter(rows, IS_SINCE_FIRST)
+    return Project(rows, tuple((one, IS_FIRST if one == "is_anchor" else Col(one)) for one in output(near)))
+
+
+def _since_first(query: BoundQuery, events: Plan) -> Plan:
+    """(entity, run, node, first_at, anchor_at, labels) of people's first anchors and the steps after them.
+
+    As `_runs` tells them, but for when a run was last; only the first event of each is there.
+    """
+    spec: Flow = query.metric.spec
+    near = _near_first(query, events)
+    by = tuple(one.name for one in query.by)
+    beside = [_anchors_here(query), ("run", Over("row_number", (), (Col("entity"),), _order(query)))]
+    changes: Expr = TRUE
+    if spec.collapse:
+        beside.append(("node_then", _previous("node", query)))
+        changes = Case(((call("eq", Col("node"), Col("node_then")), FALSE),), TRUE)
+    ordered = Named("in_order", Project(near, (*keep(*output(near)), *beside)))
+    steps = Filter(ordered, all_of([IS_SINCE_FIRST, any_of([IS_FIRST, changes])]))
+    times = (("first_at", Col("at")), ("anchor_at", Case(((IS_FIRST, Col("at")),))))
+    return Named("steps_since", Project(steps, (*keep("entity", "run", "node", *by), *times)))
 
 
 # -- runs -------------------------------------------------------------------------------------------------------------
@@ -377,9 +399,11 @@ def _paths(query: BoundQuery) -> Plan:
     if spec.totals:
         counts = all_of([Col("is_anchor"), _in_range(query, Col("at"))])
         rows: Plan = Project(events, tuple((one, counts if one == "is_anchor" else Col(one)) for one in output(events)))
+        runs = _runs(query, rows)
+    elif spec.before or spec.session_gap is not None:
+        runs = _runs(query, _around_first(query, events))
     else:
-        rows = _around_first(query, events)
-    runs = _runs(query, rows)
+        runs = _since_first(query, events)
     who = (Col("entity"), *((Col("session"),) if spec.session_gap is not None else ()))
 
     def there(name: str, position: int) -> Expr:

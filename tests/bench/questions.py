@@ -156,6 +156,10 @@ QUESTIONS = (
         since="2025-08-31 21:30:00", grows=True,
     ),
     Question(
+        "after_signup_one_day", "after_signup", SEASON, ("position", "source", "target", "users"), "TRUE",
+        "occurred_at user_id event minutes", grows=True,
+    ),
+    Question(
         "engaged_by_day", "engaged_users", {"start": "2025-11-01", "end": "2025-11-30"}, ("period", "size"), VALUE,
         "occurred_at user_id minutes", since="2025-10-25 22:00:00", grows=True,
     ),

@@ -1,4 +1,4 @@
-/* metrics-api metric=after_signup fingerprint=5e1829a551e0 */
+/* metrics-api metric=after_signup fingerprint=bf3d3ba313fc */
 WITH anchors AS (
   SELECT
     user_id AS entity,
@@ -54,48 +54,32 @@ WITH anchors AS (
     entity,
     `at`,
     node,
-    is_anchor AND anchors_here = 1 AS is_anchor,
     country,
-    ROW_NUMBER() OVER (PARTITION BY entity ORDER BY `at`, node, CASE WHEN is_anchor AND anchors_here = 1 THEN 0 ELSE 1 END, country) AS run,
-    LAG(node) OVER (PARTITION BY entity ORDER BY `at`, node, CASE WHEN is_anchor AND anchors_here = 1 THEN 0 ELSE 1 END, country) AS node_then
-  FROM (
-    SELECT
-      entity,
-      `at`,
-      node,
-      country,
-      is_anchor,
-      SUM(CASE WHEN is_anchor THEN 1 ELSE 0 END) OVER (
-        PARTITION BY entity
-        ORDER BY `at`, node, CASE WHEN is_anchor THEN 0 ELSE 1 END, country
-        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-      ) AS anchors_here
-    FROM around
-  ) AS around
+    is_anchor,
+    SUM(CASE WHEN is_anchor THEN 1 ELSE 0 END) OVER (
+      PARTITION BY entity
+      ORDER BY `at`, node, CASE WHEN is_anchor THEN 0 ELSE 1 END, country
+      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS anchors_here,
+    ROW_NUMBER() OVER (PARTITION BY entity ORDER BY `at`, node, CASE WHEN is_anchor THEN 0 ELSE 1 END, country) AS run,
+    LAG(node) OVER (PARTITION BY entity ORDER BY `at`, node, CASE WHEN is_anchor THEN 0 ELSE 1 END, country) AS node_then
+  FROM around
+), steps_since AS (
+  SELECT
+    entity,
+    run,
+    node,
+    country,
+    `at` AS first_at,
+    CASE WHEN is_anchor AND anchors_here = 1 THEN `at` END AS anchor_at
+  FROM in_order
   WHERE
     anchors_here >= 1
-), numbered AS (
-  SELECT
-    entity,
-    `at`,
-    node,
-    is_anchor,
-    country,
-    run,
-    SUM(CASE WHEN CASE WHEN node = node_then THEN FALSE ELSE TRUE END THEN 1 ELSE 0 END) OVER (PARTITION BY entity ORDER BY run ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS run_number
-  FROM in_order
-), runs AS (
-  SELECT
-    entity,
-    run_number AS run,
-    MIN(node) AS node,
-    MIN(`at`) AS first_at,
-    MIN(`at`) FILTER(WHERE is_anchor) AS anchor_at,
-    MIN_BY(country, run) FILTER(WHERE is_anchor) AS country
-  FROM numbered
-  GROUP BY
-    1,
-    2
+    AND (
+      (
+        is_anchor AND anchors_here = 1
+      ) OR CASE WHEN node = node_then THEN FALSE ELSE TRUE END
+    )
 ), beside AS (
   SELECT
     anchor_at,
@@ -106,7 +90,7 @@ WITH anchors AS (
     LEAD(first_at, 2) OVER (PARTITION BY entity ORDER BY run) AS at_after_2,
     LEAD(node, 3) OVER (PARTITION BY entity ORDER BY run) AS after_3,
     LEAD(first_at, 3) OVER (PARTITION BY entity ORDER BY run) AS at_after_3
-  FROM runs
+  FROM steps_since
 ), found_paths AS (
   SELECT
     anchor_at,

@@ -1,4 +1,4 @@
-/* metrics-api metric=instead_of_watching fingerprint=b80d4ae82add */
+/* metrics-api metric=instead_of_watching fingerprint=943c85a44faa */
 WITH entered_signed_up AS (
   SELECT
     user_id AS entity,
