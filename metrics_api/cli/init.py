@@ -47,6 +47,8 @@ class Answers:
     time: str
     user: str
     event_name: str
+    properties: tuple[tuple[str, str, str], ...]
+    """Their names, types and columns."""
     engine: str
     settings: str
 
@@ -74,6 +76,15 @@ def init(
     warehouse_type: Annotated[
         str, typer.Option("--warehouse-type", help="The engine: duckdb, postgres, ...", rich_help_panel=TABLE)
     ] = "duckdb",
+    property_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--property",
+            help="A column to filter and break down by: channel, or minutes:number. May be given again.",
+            rich_help_panel=TABLE,
+            show_default=False,
+        ),
+    ] = None,
     path: Annotated[
         Path | None,
         typer.Option("--path", help="The file of a duckdb warehouse.", rich_help_panel=TABLE, show_default=False),
@@ -97,7 +108,8 @@ def init(
         project=folder.resolve().name, sign_up=sign_up, sign_up_event=first, first_ever=first_ever,
         value=value_moment, value_event=second,
         source=_free(_identifier(table.rpartition(".")[2]) or "events", ()), table=table, time=time, user=user,
-        event_name=event_name, engine=warehouse_type, settings=_settings(warehouse_type, path, folder),
+        event_name=event_name, properties=_properties(property_ or ()),
+        engine=warehouse_type, settings=_settings(warehouse_type, path, folder),
     )  # fmt: skip
     texts = _texts(answers)
     _refuse_what_is_there(folder, [folder / name for name in texts])
@@ -142,6 +154,18 @@ def _free(name: str, taken: Iterable[str]) -> str:
     reserved = {"any", "any_event", "value_moments", "null", "true", "false", *taken}
     is_taken = name.replace("_", "") in {one.replace("_", "") for one in reserved}
     return f"{name}_event" if is_taken else name
+
+
+def _properties(written: Iterable[str]) -> tuple[tuple[str, str, str], ...]:
+    """`channel` and `minutes:number` as names, types and columns. Raises BadParameter for what has no name."""
+    found = {}
+    for one in written:
+        column, _, type_ = one.partition(":")
+        if (name := _identifier(column)) is None or name in found:
+            words = "expected the name of a column" if name is None else f"`{column}` is given twice"
+            raise typer.BadParameter(words, param_hint="--property")
+        found[name] = (name, type_ or "string", column)
+    return tuple(found.values())
 
 
 # -- files ------------------------------------------------------------------------------------------------------------
@@ -197,6 +221,7 @@ def _texts(answers: Answers) -> dict[str, str]:
         "value_label": _scalar(_label(answers.value)),
         "sign_up_name": _stored(answers.sign_up, answers.sign_up_event),
         "value_name": _stored(answers.value, answers.value_event),
+        "properties": _properties_text(answers.properties),
         "sign_up_selector": f"{{event: {answers.sign_up_event}, first_ever: true}}"
         if answers.first_ever
         else answers.sign_up_event,
@@ -228,6 +253,20 @@ def _label(stored: str) -> str:
 def _stored(written: str, event: str) -> str:
     """The line that says what the table calls the event, where that is not its name here."""
     return "" if written == event else f"\n    name: {_scalar(written)}"
+
+
+def _properties_text(properties: Iterable[tuple[str, str, str]]) -> str:
+    """The lines of the source that declare them, or say how."""
+    lines = []
+    for name, type_, column in properties:
+        of = _scalar(type_)
+        lines.append(f"      {name}: {of if name == column else f'{{type: {of}, column: {_scalar(column)}}}'}")
+    if not lines:
+        return """
+    # properties:                # what can be filtered, broken down by or summed
+    #   country: string
+    #   minutes: {type: number, unit: minutes}"""
+    return "\n".join(("", "    properties:              # what can be filtered, broken down by or summed", *lines))
 
 
 def _tell_what_next(folder: Path, *, connects: bool, is_there: bool, uses_url: bool) -> None:
@@ -270,10 +309,7 @@ sources:
     # Say more of the table as you need it:
     # event_id: event_id         # rows with the same id count once
     # partition: event_date      # the UTC date by which the warehouse skips data
-    # loaded_at: loaded_at       # how far the data reaches, and which days are complete
-    # properties:                # what can be filtered, broken down by or summed
-    #   country: string
-    #   minutes: {type: number, unit: minutes}
+    # loaded_at: loaded_at       # how far the data reaches, and which days are complete<<properties>>
 """
 
 EVENTS = """\

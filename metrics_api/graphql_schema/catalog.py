@@ -21,6 +21,7 @@ from metrics_api.graphql_schema.layouts import people_of, public_cohorts, source
 from metrics_api.graphql_schema.names import public_metrics
 from metrics_api.graphql_schema.object_types import resolved
 from metrics_api.periods import Weekday as CoreWeekday
+from metrics_api.query.boards import board_label, cards_of
 from metrics_api.semantic.model import Event, Metric, Property, SemanticModel, Source
 from metrics_api.serving.project import Explained
 
@@ -307,6 +308,23 @@ class CatalogProject:
     week_start: Weekday = strawberry.field(description="The day on which weeks start.")  # type: ignore[valid-type]
 
 
+@strawberry.type(description="A question of a board.")
+class CatalogCard:
+    name: str
+    label: str
+    question: str | None = strawberry.field(description="What it answers, in the words of those who ask.")
+    metric: str = strawberry.field(description="The metric, or cohort, that is asked.")
+
+
+@strawberry.type(description="Questions that are asked together.")
+class CatalogBoard:
+    name: str = strawberry.field(description="The name in the definitions; in capitals, its name in questions.")
+    label: str
+    description: str | None
+    owner: str | None = strawberry.field(description="Who answers for it.")
+    cards: list[CatalogCard]
+
+
 @strawberry.type(description="What there is to ask, and how it is defined.")
 class Catalog:
     model: strawberry.Private[SemanticModel]
@@ -334,6 +352,10 @@ class Catalog:
     @resolved(description="The cohorts that questions can name.")
     def cohorts(self) -> list[CatalogCohort]:
         return [_cohort(one, self.model) for one in public_cohorts(self.model)]
+
+    @resolved(description="The boards.")
+    def boards(self) -> list[CatalogBoard]:
+        return [_board(name, self.model) for name in self.model.boards]
 
     @resolved(description="The tables of events.")
     def sources(self, info: Info) -> list[CatalogSource]:
@@ -363,6 +385,15 @@ class Catalog:
             timezone=project.timezone,
             week_start=Weekday(project.week_start.value),
         )
+
+
+def _board(name: str, model: SemanticModel) -> CatalogBoard:
+    of = model.boards[name]
+    cards = [
+        CatalogCard(name=one.name, label=one.label, question=one.definition.question, metric=one.metric.name)
+        for one in cards_of(model, name)
+    ]
+    return CatalogBoard(name=name, label=board_label(name, of), description=of.description, owner=of.owner, cards=cards)
 
 
 def catalog_metric(metric: Metric, model: SemanticModel) -> CatalogMetric:

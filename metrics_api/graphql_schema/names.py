@@ -28,7 +28,7 @@ OWN_TYPES = frozenset((
     "CatalogSource", "CatalogProperty", "CatalogDependency", "CatalogDeprecation", "CatalogFreshness",
     "CatalogProject", "CatalogColumn", "CatalogLineage", "CatalogEvent", "TableKind",
     "CatalogCohort", "CatalogPart", "CatalogChoice", "Row",
-    "Board", "BoardCard", "BoardColumn", "BoardName", "BoardPart", "CardError",
+    "CatalogBoard", "CatalogCard", "Board", "BoardCard", "BoardColumn", "BoardName", "BoardPart", "CardError",
     "CohortAsOf", "Compare", "MetricClass", "MetricFormat", "ValueType", "DependencyKind", "Weekday", "Date",
     "DateTime", "BigInt", "Decimal", "Period", "String", "Int", "Float", "Boolean", "ID", "Mutation", "Subscription",
 ))

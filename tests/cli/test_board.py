@@ -41,7 +41,17 @@ QUESTIONS = {
 def mine(streaming: Path, tmp_path: Path, invoke: Invoke) -> Path:
     """A folder of two event names over the streaming data."""
     words = ("--sign-up", "sign_up", "--value-moment", "watched", "--table", "app_events", "--time", "occurred_at")
-    return made(tmp_path, invoke, *words, "--event-name", "event", "--path", str(streaming / "streaming.duckdb"))
+    return made(
+        tmp_path,
+        invoke,
+        *words,
+        "--event-name",
+        "event",
+        "--property",
+        "channel",
+        "--path",
+        str(streaming / "streaming.duckdb"),
+    )
 
 
 @pytest.fixture
@@ -117,6 +127,9 @@ def test_two_events_and_one_request_over_streaming(mine: Path) -> None:
     assert reached["entered"] > reached["converted"] > 0
     assert reached["seconds_from_entry_median"] > 0
     assert rows(cards["engaged_users_list"], "members")
+    channels = rows(cards["sign_ups_by_channel"], "overall")
+    assert len(channels) > 1
+    assert sum(row["value"] for row in channels) == sum(row["value"] for row in rows(cards["new_users"], "rows"))
     assert rows(cards["usage_interval"], "summary")[0]["zone"] is not None
     assert any(row["change"] is not None for row in rows(cards["new_users"], "rows"))
 

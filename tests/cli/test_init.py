@@ -116,6 +116,8 @@ def test_nothing_is_overwritten(tmp_path: Path, invoke: Invoke) -> None:
         (["--sign-up", "a", "--value-moment", "a"], 2, "unless it is the first: --sign-up first:a"),
         (["--sign-up", " ", "--value-moment", "a"], 2, "expected what the event is called in the table"),
         (["--sign-up", "a", "--value-moment", "any"], 2, "`any` stands for every event"),
+        ([*TWO, "--property", "a", "--property", "a:number"], 2, "`a` is given twice"),
+        ([*TWO, "--property", "plan:strng"], 1, "`strng`"),
         (["--sign-up", "first:", "--value-moment", "a"], 2, "expected what the event is called in the table"),
         (["--sign-up", "a"], 2, "Missing option '--value-moment'"),
         ([*TWO, "--warehouse-type", "postgrs"], 1, "Did you mean `postgres`?"),
@@ -129,6 +131,18 @@ def test_what_is_refused(args: list[str], code: int, message: str, tmp_path: Pat
     assert result.exit_code == code
     assert message in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_properties_are_declared_and_a_channel_has_its_card(tmp_path: Path, invoke: Invoke) -> None:
+    words = ("--property", "channel", "--property", "Minutes Watched:number")
+    result = invoke(tmp_path, "init", *TWO, *words)
+    assert result.exit_code == 0, result.stderr
+    model, _ = load_model(tmp_path / "metrics")
+    (source,) = model.sources.values()
+    assert {(one.name, str(one.type), one.column) for one in source.properties.values()} == {
+        ("channel", "string", "channel"), ("minutes_watched", "number", "Minutes Watched"),
+    }  # fmt: skip
+    assert model.boards["company_kpis"].cards["sign_ups_by_channel"].by == ("channel",)
 
 
 @pytest.mark.parametrize("name", sorted(engines()))

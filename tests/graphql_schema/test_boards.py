@@ -163,6 +163,20 @@ def test_what_no_json_can_hold_is_refused_and_what_it_would_round_is_text() -> N
         row_values(pa.table({"rate": [float("inf")]}), [("rate", "number")], "UTC")
 
 
+def test_the_catalog_tells_of_boards_and_asks_no_warehouse() -> None:
+    project, _ = streaming()
+    found = ask(project, "{ catalog { boards { name label owner cards { name label question metric } } } }")
+    (told,) = found.data["catalog"]["boards"]
+    assert (told["name"], told["label"], told["owner"]) == ("engagement", "Engagement", "product")
+    assert [one["name"] for one in told["cards"]] == list(project.model.boards["engagement"].cards)
+    assert told["cards"][2] == {
+        "name": "engaged_users_list",
+        "label": "Engaged users, by name",
+        "question": "Who are the most engaged people?",
+        "metric": "engaged_users",
+    }
+
+
 def test_a_project_without_boards_has_no_such_field(tmp_path: Path) -> None:
     text = "version: 1\nproject: {name: shop, warehouses: {here: {type: duckdb, path: shop.duckdb}}}\n"
     project = project_of(text, tmp_path)
