@@ -7,7 +7,7 @@ distribution are read from it. Only who went where and who they are looks at sin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
@@ -49,7 +49,10 @@ SCORE = Col("score")
 
 def plan(query: BoundQuery) -> Mapping[str, Plan]:
     """A plan for each selected part."""
-    asked = Asked(query)
+    return _parts(Asked(query))
+
+
+def _parts(asked: Asked) -> Mapping[str, Plan]:
     found = {
         "rows": asked.rows,
         "overall": asked.overall,
@@ -57,16 +60,18 @@ def plan(query: BoundQuery) -> Mapping[str, Plan]:
         "migration": asked.migration,
         "distribution": asked.distribution,
     }
-    return {part: found[part]() for part in query.parts}
+    return {part: found[part]() for part in asked.query.parts}
 
 
 def series(query: BoundQuery) -> Mapping[str, Plan]:
     """The people of tiers side by side, as numbers to calculate with."""
     by = tuple(one.name for one in query.by)
+    # Groups that nobody active is in are those of people who are known.
+    inactive = bool(by) or any(one.name == INACTIVE for one in query.measures)
     wanted = tuple((one.name, Agg("sum", (Col("users"),), _is_in(one.name, query.metric))) for one in query.measures)
     return {
         part: Aggregate(Named("tiers", rows), keep(*(("period",) if part == "rows" else ()), *by), wanted)
-        for part, rows in plan(replace(query, measures=())).items()
+        for part, rows in _parts(Asked(replace(query, measures=()), tells_inactive=inactive)).items()
     }
 
 
@@ -95,6 +100,8 @@ class Asked:
     """A question of tiers, and the steps that its parts are made of."""
 
     query: BoundQuery
+    tells_inactive: bool = field(default=True, kw_only=True)
+    """Whether those who did nothing are told, where they are known."""
 
     @property
     def spec(self) -> Tiers:
@@ -139,7 +146,8 @@ class Asked:
     @cached_property
     def tells_known(self) -> bool:
         """Whether there is a row for people who did nothing."""
-        return knows_everybody(self.query.metric) and bool({"rows", "overall"} & set(self.query.parts))
+        known = self.tells_inactive and knows_everybody(self.query.metric)
+        return known and bool({"rows", "overall"} & set(self.query.parts))
 
     @cached_property
     def facts(self) -> tuple[str, ...]:

@@ -138,9 +138,9 @@ def test_boards_and_cards_that_are_not_there() -> None:
 
 def test_cards_are_counted() -> None:
     document = "{ a: board(name: ENGAGEMENT) { cards { error { code } } } b: board(name: ENGAGEMENT) { label } }"
-    found = ask(streaming()[0], document, RequestLimits(cards=15))
+    found = ask(streaming()[0], document, RequestLimits(cards=17))
     (error,) = found.errors
-    assert error.message == "more than 15 cards of boards in one request. Send several requests, or name fewer `cards`."
+    assert error.message == "more than 17 cards of boards in one request. Send several requests, or name fewer `cards`."
     assert error.extensions["code"] == "LIMIT_EXCEEDED"
     assert found.data == {"a": None, "b": {"label": "Engagement"}}
 
@@ -169,7 +169,7 @@ def test_the_catalog_tells_of_boards_and_asks_no_warehouse() -> None:
     (told,) = found.data["catalog"]["boards"]
     assert (told["name"], told["label"], told["owner"]) == ("engagement", "Engagement", "product")
     assert [one["name"] for one in told["cards"]] == list(project.model.boards["engagement"].cards)
-    assert told["cards"][2] == {
+    assert told["cards"][3] == {
         "name": "engaged_users_list",
         "label": "Engaged users, by name",
         "question": "Who are the most engaged people?",

@@ -30,6 +30,9 @@ QUESTIONS = {
     "value_moment": ask("videos_watched", start="2026-03-02", end="2026-03-29", grain="week", parts="rows,overall"),
     "active_users": ask("monthly_actives", start="2026-03-23", end="2026-03-29"),
     "ratio": ask("share_rate", start="2026-03-23", end="2026-03-29", parts="rows,overall"),
+    "ratio_of_tiers": ask(
+        "share_of_power_users", start="2026-03-02", end="2026-03-29", grain="week", parts="rows,overall"
+    ),
     "derived": ask("minutes_per_weekly_active", start="2026-03-02", end="2026-03-29", grain="week", by="country"),
     "stickiness": ask("stickiness", start="2026-03-23", end="2026-03-29", grain="week", parts="rows,overall,histogram"),
     "lifecycle": ask("growth", start="2026-03-02", end="2026-03-29", grain="week", by="country"),
