@@ -224,7 +224,9 @@ def _answers(
 def _under(named: Sequence[Measure], asked: BoundQuery, plans: Mapping[str, Plan]) -> Mapping[str, Plan]:
     """The plans of a question with its measures under other names."""
     by = tuple(one.name for one in asked.by)
-    numbers = tuple((wide.name, Col(own.name)) for wide, own in zip(named, asked.measures, strict=True))
+    is_numbered = families()[asked.metric.type].series is not None
+    own = [f"number_{k}" if is_numbered else one.name for k, one in enumerate(asked.measures, 1)]
+    numbers = tuple((wide.name, Col(name)) for wide, name in zip(named, own, strict=True))
     return {
         part: Project(plan, (*keep(*(("period",) if part == "rows" else ()), *by), *numbers))
         for part, plan in plans.items()

@@ -253,7 +253,8 @@ def series(query: BoundQuery) -> Mapping[str, Plan]:
             whole = Named("whole", Aggregate(Named("attempts", attempts(query)), by, _whole(query)))
             rows = Project(whole, (*by, *_shown_of_whole(query)))
         period = keep("period") if part == "rows" else ()
-        found[part] = Project(rows, (*period, *by, *keep(*(one.name for one in query.measures))))
+        numbers = tuple((f"number_{k}", Col(one.name)) for k, one in enumerate(query.measures, 1))
+        found[part] = Project(rows, (*period, *by, *numbers))
     return found
 
 

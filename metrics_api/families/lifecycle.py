@@ -152,11 +152,13 @@ def plan(query: BoundQuery) -> Mapping[str, Plan]:
 
 def series(query: BoundQuery) -> Mapping[str, Plan]:
     """The rows; of a whole range there is no lifecycle, and so no number."""
-    found = dict(plan(replace(query, parts=("rows",))))
+    rows, by = plan(replace(query, parts=("rows",)))["rows"], keep(*(one.name for one in query.by))
+    numbers = ((f"number_{k}", Col(one.name)) for k, one in enumerate(query.measures, 1))
+    found: dict[str, Plan] = {"rows": Project(rows, (*keep("period"), *by, *numbers))}
     if "overall" in query.parts:
-        by = keep(*(one.name for one in query.by))
-        groups = Aggregate(found["rows"], by, ()) if by else Spine((("number", Type.INTEGER),), ((1,),))
-        found["overall"] = Project(groups, (*by, *((one.name, Lit(None, one.type)) for one in query.measures)))
+        groups = Aggregate(rows, by, ()) if by else Spine((("number", Type.INTEGER),), ((1,),))
+        nothing = ((f"number_{k}", Lit(None, one.type)) for k, one in enumerate(query.measures, 1))
+        found["overall"] = Project(groups, (*by, *nothing))
     return {part: found[part] for part in query.parts}
 
 

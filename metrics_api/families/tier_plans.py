@@ -68,7 +68,8 @@ def series(query: BoundQuery) -> Mapping[str, Plan]:
     by = tuple(one.name for one in query.by)
     # Groups that nobody active is in are those of people who are known.
     inactive = bool(by) or any(one.name == INACTIVE for one in query.measures)
-    wanted = tuple((one.name, Agg("sum", (Col("users"),), _is_in(one.name, query.metric))) for one in query.measures)
+    counted = (Agg("sum", (Col("users"),), _is_in(one.name, query.metric)) for one in query.measures)
+    wanted = tuple((f"number_{k}", number) for k, number in enumerate(counted, 1))
     return {
         part: Aggregate(Named("tiers", rows), keep(*(("period",) if part == "rows" else ()), *by), wanted)
         for part, rows in _parts(Asked(replace(query, measures=()), tells_inactive=inactive)).items()

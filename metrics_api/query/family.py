@@ -78,7 +78,8 @@ class Series:
     plan: Callable[[BoundQuery], Mapping[str, Plan]]
     """Of the asked parts `rows` (by period and breakdowns) and `overall` (by breakdowns), with the question's measures.
 
-    Every bucket is there, of every group that occurs.
+    These are called `number_1`, `number_2` ..., since people name tiers as they like. Every bucket is there, of every
+    group that occurs.
     """
     is_as_of: bool = False
     """Whether counts are null, and not 0, in a bucket that has not begun; and overall where no bucket is complete."""

@@ -121,6 +121,10 @@ WORDS = {
 }
 
 
+OF_DAYS = {"share_of_power_users"}
+"""Ratios over what there is by day only."""
+
+
 def bound(metric: str, **words: object) -> BoundQuery:
     asked = ask(metric, **{"last": "40 days", **words})  # type: ignore[arg-type]
     return bind(asked, MODEL, families(), now=NOW, limits=Limits())
@@ -129,6 +133,8 @@ def bound(metric: str, **words: object) -> BoundQuery:
 def questions() -> Iterator[tuple[str, BoundQuery]]:
     for name, metric in {**MODEL.metrics, **MODEL.cohorts}.items():
         for number, words in enumerate(WORDS[metric.type]):
+            if name in OF_DAYS and words.get("grain") == "hour":
+                continue
             yield f"{name}-{number}", bound(name, **words)
 
 

@@ -1,4 +1,4 @@
-/* metrics-api metric=share_of_power_users fingerprint=f3b882bf21ab */
+/* metrics-api metric=share_of_power_users fingerprint=915ada5606b7 */
 WITH people AS (
   SELECT
     user_id AS entity,
