@@ -59,6 +59,7 @@ def company_kpis(ask: Ask) -> Expansion:
     made.engaged()
     made.tiers()
     made.activation()
+    made.flows()
     made.retention()
     made.sign_ups()
     made.active()
@@ -163,6 +164,39 @@ class _Made:
             "dropped_users", activation, lost, label="People who did not get to a value moment",
             members={"step": "value_moment", "state": "dropped"}, first=100, last="60 days",
         )  # fmt: skip
+
+    def flows(self) -> None:
+        """From the sign-up on, up to the first value, and of those who never come to it."""
+        question = "What do people do between signing up and value?"
+        after = self.metric(
+            "after_sign_up",
+            type="flow",
+            label="After signing up",
+            description="What people do after their sign-up, three steps far.",
+            anchor=self.first_sign_up,
+            after=3,
+        )
+        before = self.metric(
+            "before_value",
+            type="flow",
+            label="Before the first value moment",
+            description="What people did before their first value moment, two steps back.",
+            anchor={"on": self.on, "first_ever": True},
+            after=0,
+            before=2,
+        )
+        instead = self.metric(
+            "instead_of_value",
+            type="flow",
+            label="Instead of a value moment",
+            description="What people did who signed up and did not get to a value moment within 30 days.",
+            anchor={"funnel": self.name("activation"), "dropped_at": "value_moment"},
+            after=3,
+        )
+        self.card("after_sign_up", after, question, parts=["rows", "paths"], last="60 days")
+        self.card("before_value", before, question, parts=["rows", "paths"], last="60 days")
+        lost = "What happens to people who do not reach a value moment?"
+        self.card("instead_of_value", instead, lost, parts=["rows", "paths"], last="60 days")
 
     @property
     def first_sign_up(self) -> Written:

@@ -31,6 +31,7 @@ QUESTIONS = {
     "Who are the most engaged people?",
     "Who are the power, core and casual users?",
     "How many people get to a value moment, and how soon?",
+    "What do people do between signing up and value?",
     "What happens to people who do not reach a value moment?",
     "How often is the product used?",
 }
@@ -127,6 +128,8 @@ def test_two_events_and_one_request_over_streaming(mine: Path) -> None:
     assert reached["entered"] > reached["converted"] > 0
     assert reached["seconds_from_entry_median"] > 0
     assert rows(cards["engaged_users_list"], "members")
+    assert {"sign_up"} < {row["source"] for row in rows(cards["after_sign_up"], "rows")}
+    assert rows(cards["instead_of_value"], "paths")
     channels = rows(cards["sign_ups_by_channel"], "overall")
     assert len(channels) > 1
     assert sum(row["value"] for row in channels) == sum(row["value"] for row in rows(cards["new_users"], "rows"))

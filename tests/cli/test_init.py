@@ -64,7 +64,9 @@ def test_what_it_writes(tmp_path: Path, invoke: Invoke) -> None:
         "value_moments": "engagement",
         "all_events": "usage",
         **dict.fromkeys(made, "engagement"),
-        "company_kpis_new_users": "usage",
+        **dict.fromkeys(
+            (f"company_kpis_{name}" for name in ("new_users", "after_sign_up", "instead_of_value")), "usage"
+        ),
     }
     schema = json.loads((tmp_path / "metrics" / EDITOR_SCHEMA).read_text("utf-8"))
     for file in (tmp_path / "metrics").glob("*.yml"):
