@@ -30,6 +30,7 @@ FUNCTIONS = {
     "date_trunc": "r_DATE_TRUNC: a timestamp, of a date too; weeks begin on Monday",
     "row_number": "r_WF_ROW_NUMBER",
     "dense_rank": "r_WF_DENSE_RANK",
+    "lag": "r_WF_LAG",
     "lead": "r_WF_LEAD",
     "first_value": "r_WF_first_value: with ORDER BY it needs a frame",
     "percentile_cont": "r_WF_PERCENTILE_CONT: its own formula, see PREPARATION",
