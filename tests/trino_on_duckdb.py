@@ -33,8 +33,8 @@ class Refused(Exception):
 # -- functions --------------------------------------------------------------------------------------------------------
 
 ALIKE = frozenset(
-    """abs array_agg avg cast ceil coalesce count dense_rank extract filter floor lag lead lower max min nullif over round
-    row_number sum unnest""".split()
+    """abs array_agg avg cast ceil coalesce count dense_rank extract filter floor lag lead lower max min nullif over
+    round row_number sum unnest""".split()
 )
 """What both say and mean alike for the types that statements have: conditional expressions, general aggregates, windows
 and arithmetic. `filter`, `over`, `cast` and `extract` are words of SQL that parentheses follow."""
