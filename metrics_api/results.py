@@ -38,6 +38,14 @@ FLAGS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Cache:
+    """Where an answer is from (`HIT`, `STALE`, `MISS`, `JOINED`, `BYPASS`), and the seconds since it was made."""
+
+    status: str
+    age_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Info:
     """How an answer came about."""
 
@@ -53,6 +61,8 @@ class Info:
     row_count: int
     truncated: bool
     seconds: float
+    cache: Cache | None = None
+    """None: nobody keeps answers where this one was asked."""
 
 
 @dataclass(frozen=True, slots=True)

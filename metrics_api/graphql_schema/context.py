@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 from uuid import uuid4
 
-import anyio
-import anyio.to_thread
-
 from metrics_api.errors import Code, Problem, QueryError
 from metrics_api.query.metric_query import MetricQuery
-from metrics_api.results import Answer
+from metrics_api.results import Answer, Cache
 from metrics_api.serving.project import Explained, Project
+from metrics_api.serving.service import Asking, Served, Service
 
 T = TypeVar("T")
 
@@ -38,8 +36,6 @@ class RequestLimits:
     """Comparisons and combinations of one filter."""
     nesting: int = 16
     """Filters inside filters, and objects inside the request's variables."""
-    threads: int = 8
-    """Questions that are answered at the same time, over all requests."""
 
 
 @dataclass(eq=False)
@@ -47,24 +43,30 @@ class _Turn:
     """What is asked in one turn of the event loop, and once all have asked, the answers to come."""
 
     queries: list[MetricQuery] = field(default_factory=list)
-    answers: asyncio.Task[list[Answer | BaseException]] | None = None
+    answers: asyncio.Task[list[Answer | Exception]] | None = None
 
 
 @dataclass
 class RequestContext:
-    """The project that answers, and what is counted while it does."""
+    """The service that answers, who asks, and what is counted while they do."""
 
-    project: Project
+    service: Service
     limits: RequestLimits = field(default_factory=RequestLimits)
-    threads: anyio.CapacityLimiter | None = None
-    """Shared by all requests of a server; one of its own otherwise."""
-    request_id: str = field(default_factory=lambda: uuid4().hex)
+    asking: Asking = field(default_factory=lambda: Asking(request_id=uuid4().hex))
     writes_json: bool = False
     """Whether lists of an answer may be JSON already (`orjson.Fragment`): whoever asks writes it with orjson."""
     _asked: int = 0
     _cards: int = 0
     _explaining: dict[str, asyncio.Task[Explained]] = field(default_factory=dict)
     _turn: _Turn = field(default_factory=_Turn)
+
+    @property
+    def project(self) -> Project:
+        return self.service.project
+
+    @property
+    def request_id(self) -> str:
+        return self.asking.request_id
 
     def count_metric(self) -> None:
         """Counts a metric field, or a list of all of them; raises QueryError beyond the limit."""
@@ -91,13 +93,11 @@ class RequestContext:
             )
 
     async def in_thread(self, work: Callable[[], T]) -> T:
-        """Blocking work, so that the event loop stays free for others; only so much of it at the same time."""
-        if self.threads is None:
-            self.threads = anyio.CapacityLimiter(self.limits.threads)
-        return await anyio.to_thread.run_sync(work, limiter=self.threads)
+        """Blocking work, so that the event loop stays free for others."""
+        return await self.service.in_thread(work)
 
     async def answer(self, query: MetricQuery) -> Answer:
-        """The answer to a question. Raises what `Project.answer` raises.
+        """The answer to a question. Raises what `Service.answer` raises.
 
         What all fields of a request ask in one turn of the event loop is answered together, in as few statements as
         it can be.
@@ -111,35 +111,18 @@ class RequestContext:
             turn.answers = asyncio.ensure_future(self._answers(turn.queries))
         assert turn.answers is not None
         found = (await turn.answers)[place]
-        if isinstance(found, BaseException):
+        if isinstance(found, Exception):
             raise found
         return found
 
-    async def _answers(self, queries: Sequence[MetricQuery]) -> list[Answer | BaseException]:
-        """Each question's answer, or why there is none. Batches are answered at the same time."""
-        batches: Sequence[tuple[int, ...]] = [(place,) for place in range(len(queries))]
-        if len(queries) > 1:
-            put_together = await self._tried(partial(self.project.batches, queries))
-            # Where that fails, each question by itself tells why.
-            batches = batches if isinstance(put_together, BaseException) else put_together
-        of_each = await asyncio.gather(*(self._batch([queries[place] for place in batch]) for batch in batches))
-        found = {
-            place: one
-            for batch, answers in zip(batches, of_each, strict=True)
-            for place, one in zip(batch, answers, strict=True)
-        }
-        return [found[place] for place in range(len(queries))]
+    async def _answers(self, queries: Sequence[MetricQuery]) -> list[Answer | Exception]:
+        """Each question's answer, with word of where it is from, or why there is none."""
+        found = await self.service.answers(queries, self.asking)
+        return [one if isinstance(one, Exception) else self._told(one) for one in found]
 
-    async def _batch(self, queries: Sequence[MetricQuery]) -> Sequence[Answer | BaseException]:
-        if len(queries) > 1:
-            together = await self._tried(partial(self.project.answers, queries))
-            if not isinstance(together, BaseException):
-                return together
-        return await asyncio.gather(*(self._tried(partial(self.project.answer, query)) for query in queries))
-
-    async def _tried(self, work: Callable[[], T]) -> T | BaseException:
-        (found,) = await asyncio.gather(self.in_thread(work), return_exceptions=True)
-        return found
+    def _told(self, served: Served) -> Answer:
+        cache = Cache(served.status, served.age)
+        return replace(served.answer, info=replace(served.answer.info, cache=cache))
 
     async def explained(self, metric: str) -> Explained:
         """How a metric is computed, compiled once for a request. Raises what `Project.explain` raises."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from enum import Enum
 from typing import Any, TypeVar, cast
 
 import strawberry
@@ -41,6 +42,21 @@ _SCALARS: dict[str, Any] = {
 }
 
 
+@strawberry.enum(description="Where an answer is from.")
+class CacheStatus(Enum):
+    HIT = strawberry.enum_value("HIT", description="It was kept, and the data behind it is the same.")
+    STALE = strawberry.enum_value("STALE", description="It was kept and is old; a new one is being made.")
+    MISS = strawberry.enum_value("MISS", description="The warehouse was asked.")
+    JOINED = strawberry.enum_value("JOINED", description="Somebody else had asked the warehouse the same.")
+    BYPASS = strawberry.enum_value("BYPASS", description="The warehouse was asked, because the request said so.")
+
+
+@strawberry.type(description="Where an answer is from.")
+class CacheInfo:
+    status: CacheStatus = strawberry.field(description="Where it is from.")
+    age_seconds: float = strawberry.field(description="The seconds since it was made.")
+
+
 @strawberry.type(description="How an answer came about.")
 class AnswerInfo:
     as_of: datetime = strawberry.field(description="The instant taken for now.")
@@ -56,6 +72,7 @@ class AnswerInfo:
     row_count: int = strawberry.field(description="The rows that were answered.")
     truncated: bool = strawberry.field(description="Whether rows were cut off at the limit.")
     seconds: float = strawberry.field(description="How long the warehouse took, waiting included.")
+    cache: CacheInfo | None = strawberry.field(description="Whether it was kept, and since when.")
 
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -21,7 +21,7 @@ from metrics_api.compile.sharing import SharedStatement, compile_together, group
 from metrics_api.definitions.loader import Definitions
 from metrics_api.definitions.warehouses import resolve_environment
 from metrics_api.engines import Engine, engine, wrong_warehouse
-from metrics_api.engines.warehouse import spoken_by
+from metrics_api.engines.warehouse import Stop, Stopped, spoken_by
 from metrics_api.errors import Code, DefinitionError, MetricsError, Problem, QueryError, WarehouseError, did_you_mean
 from metrics_api.families import families
 from metrics_api.plan.explain import story
@@ -65,6 +65,17 @@ class Explained:
     """The tables that the statement reads, with their columns."""
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A definite question with its statement: all that an answer takes but the warehouse's work."""
+
+    query: MetricQuery
+    bound: BoundQuery
+    statement: Statement
+    key: str
+    """Equal for equal answers: of the definitions, the statement with dates and values, and how far data reaches."""
+
+
 class Project:
     """A folder of definitions, ready to be asked. Safe to use from several threads."""
 
@@ -91,9 +102,10 @@ class Project:
         """Whether questions are put together in one statement where they can be; None: where that is cheaper."""
         self._warehouse: Warehouse | None = None
         self._connecting = threading.Lock()
-        self._statements: _Recent[Statement] = _Recent(2_048)
+        self._statements: _Recent[tuple[Statement, str]] = _Recent(2_048)
         self._shared: _Recent[SharedStatement] = _Recent(256)
         self._reached: dict[Source, tuple[float, datetime, datetime]] = {}
+        self._asking: defaultdict[Source, threading.Lock] = defaultdict(threading.Lock)
         self._freshness_seconds = freshness_seconds
 
     def __repr__(self) -> str:
@@ -121,14 +133,7 @@ class Project:
 
     def answer(self, query: MetricQuery) -> Answer:
         """All selected parts of the answer, and how it came about. Raises as `query` does."""
-        bound, statement = self._compiled(query)
-        begun = time.perf_counter()
-        table = self._run(statement.sql, bound)
-        try:
-            parts = split(table, statement.parts)
-        except OverflowError as error:
-            raise WarehouseError(f"{bound.metric.name}: {error}") from None
-        return self._shaped(bound, statement, parts, begun)
+        return self._answered(self.prepared(query), "", None)
 
     def members(self, metric: str, **words: Any) -> Iterator[pa.Table]:
         """The people behind a metric's number or in a cohort, a page at a time in order of their ids (`id`).
@@ -153,52 +158,80 @@ class Project:
         Questions that count events of the same sources over overlapping ranges are one statement (RULES 35), where
         that is cheaper (`Dialect.shares_scans`) or asked for (`share_scans`).
         """
-        found: dict[int, Answer | MetricsError] = {}
-        for places in self.batches(queries):
-            some = [queries[place] for place in places]
-            found |= dict(zip(places, self._together(some) or self._separately(some), strict=True))
+        prepared, found = self._each_prepared(queries)
+        places = list(prepared)
+        for batch in self.put_together(list(prepared.values())):
+            some = [places[one] for one in batch]
+            answers = self.answered([prepared[place] for place in some])
+            found |= dict(zip(some, answers, strict=True))
         return [found[place] for place in range(len(queries))]
 
     def batches(self, queries: Sequence[MetricQuery]) -> list[tuple[int, ...]]:
         """The places of the questions, those together that one statement is to answer. A wrong question is alone."""
-        if not (self.dialect.shares_scans if self.share_scans is None else self.share_scans):
-            return [(place,) for place in range(len(queries))]
-        now = self.clock()
-        places, bound = [], []
-        for place, query in enumerate(queries):
-            with suppress(MetricsError):  # Told when it is answered.
-                bound.append(self._bound(query, now))
-                places.append(place)
-        alone = [(place,) for place in range(len(queries)) if place not in places]
-        return sorted([*alone, *(tuple(places[one] for one in group) for group in groups(bound))])
+        prepared, wrong = self._each_prepared(queries)
+        places = list(prepared)
+        batches = self.put_together(list(prepared.values()))
+        return sorted([*((place,) for place in wrong), *(tuple(places[one] for one in batch) for batch in batches)])
 
-    def _separately(self, queries: Sequence[MetricQuery]) -> list[Answer | MetricsError]:
-        found: list[Answer | MetricsError] = []
-        for query in queries:
+    def put_together(self, prepared: Sequence[Prepared]) -> list[tuple[int, ...]]:
+        """The places of those that one statement is to answer."""
+        if not (self.dialect.shares_scans if self.share_scans is None else self.share_scans):
+            return [(place,) for place in range(len(prepared))]
+        return groups([one.bound for one in prepared])
+
+    def _each_prepared(
+        self, queries: Sequence[MetricQuery]
+    ) -> tuple[dict[int, Prepared], dict[int, Answer | MetricsError]]:
+        """By place: those that can be asked, and what is wrong with the others."""
+        prepared: dict[int, Prepared] = {}
+        wrong: dict[int, Answer | MetricsError] = {}
+        for place, query in enumerate(queries):
             try:
-                found.append(self.answer(query))
+                prepared[place] = self.prepared(query)
+            except MetricsError as error:
+                wrong[place] = error
+        return prepared, wrong
+
+    def answered(
+        self, prepared: Sequence[Prepared], *, tag: str = "", stop: Stop | None = None
+    ) -> list[Answer | MetricsError]:
+        """The answers to a batch from one statement, or where that fails, each from its own.
+
+        A failure may be the matter of one of the questions: asked by itself each tells its own. `tag` names the
+        request in the warehouse's history, after the metric; `stop` ends the statement from another thread.
+        """
+        if len(prepared) > 1 and (together := self._together(prepared, tag, stop)) is not None:
+            return list(together)
+        found: list[Answer | MetricsError] = []
+        for one in prepared:
+            try:
+                found.append(self._answered(one, tag, stop))
             except MetricsError as error:
                 found.append(error)
         return found
 
-    def _together(self, queries: Sequence[MetricQuery]) -> Sequence[Answer] | None:
-        """The answers from one statement; None where there is but one question, or the statement fails.
-
-        A failure may be the matter of one of the questions: asked by itself each tells its own.
-        """
-        if len(queries) == 1:
-            return None
-        now = self.clock()
+    def _answered(self, prepared: Prepared, tag: str, stop: Stop | None) -> Answer:
+        bound, statement = prepared.bound, prepared.statement
+        begun = time.perf_counter()
+        table = self._run(statement.sql, [bound], tag, stop)
         try:
-            bound = [self._bound(query, now) for query in queries]
-            if len(groups(bound)) > 1:  # More has been loaded since they were put together.
-                return None
-            key = tuple(_key(query, one) for query, one in zip(queries, bound, strict=True))
+            parts = split(table, statement.parts)
+        except OverflowError as error:
+            raise WarehouseError(f"{bound.metric.name}: {error}") from None
+        return self._shaped(bound, statement, parts, begun)
+
+    def _together(self, prepared: Sequence[Prepared], tag: str, stop: Stop | None) -> Sequence[Answer] | None:
+        """The answers from one statement; None where it fails."""
+        bound = [one.bound for one in prepared]
+        try:
+            key = tuple(one.key for one in prepared)
             if (shared := self._shared.get(key)) is None:
                 shared = compile_together(bound, self.dialect)
                 self._shared.put(key, shared)
             begun = time.perf_counter()
-            tables = shared.split(self._run(shared.sql, bound[0]))
+            tables = shared.split(self._run(shared.sql, bound, tag, stop))
+        except Stopped:
+            raise
         except (MetricsError, OverflowError):
             return None
         return [
@@ -296,48 +329,90 @@ class Project:
 
     # -- the way there ------------------------------------------------------------------------------------------------
 
-    def _compiled(self, query: MetricQuery) -> tuple[BoundQuery, Statement]:
-        """The definite question and its statement."""
-        bound = self._bound(query, self.clock())
-        key = _key(query, bound)
-        if (statement := self._statements.get(key)) is None:
+    def prepared(self, query: MetricQuery, *, fresh: bool = False) -> Prepared:
+        """The definite question and its statement; asks the warehouse how far the data reaches, at most every few
+        seconds, or again where it must be `fresh`. Raises QueryError, WarehouseError.
+        """
+        bound = self._bound(query, self.clock(), fresh=fresh)
+        key = (query, bound.first, bound.last, bound.data_through)
+        if (found := self._statements.get(key)) is None:
             statement = self._statement(bound)
-            self._statements.put(key, statement)
-        return bound, statement
+            found = (statement, self._digest(query, bound, statement))
+            self._statements.put(key, found)
+        return Prepared(query, bound, *found)
 
-    def _bound(self, query: MetricQuery, now: datetime) -> BoundQuery:
+    def ready(self, query: MetricQuery) -> Prepared | None:
+        """As `prepared`, where that takes no time: all is known and compiled. None otherwise, also for wrong ones."""
+        try:
+            bound = bind(query, self.model, families(), now=self.clock(), limits=self.limits)
+        except MetricsError:
+            return None
+        reached = [self._known(source, bound.as_of) for source in bound.sources]
+        known = [one for one in reached if one is not None]
+        if len(known) < len(reached):
+            return None
+        bound = bound.known_through(min(known, default=bound.as_of))
+        found = self._statements.get((query, bound.first, bound.last, bound.data_through))
+        return None if found is None else Prepared(query, bound, *found)
+
+    def _digest(self, query: MetricQuery, bound: BoundQuery, statement: Statement) -> str:
+        """What an answer depends on: the statement's text has the dates and values; the rest says how it is shaped."""
+        depends = (
+            *(self._definitions.hash, self.warehouse_name, self.dialect.name, bound.metric.name),
+            *(bound.data_through.isoformat(), bound.first.isoformat(), bound.last.isoformat()),
+            *(repr(query.order), repr(bound.limit), repr(list(statement.parts)), bound.calendar.timezone),
+            statement.sql,
+        )
+        return sha256("\0".join(map(str, depends)).encode()).hexdigest()
+
+    def _bound(self, query: MetricQuery, now: datetime, *, fresh: bool = False) -> BoundQuery:
         """The definite question. A wrong one is refused before the warehouse is asked."""
         as_of = query.as_of or self.model.as_of
         if as_of is not None and not 1900 <= as_of.year < 2200:  # Beyond, the local date may not exist.
             raise QueryError(f"as of {as_of.year:04}: the years 1900 to 2199 are answered")
         bound = bind(query, self.model, families(), now=now, limits=self.limits)
-        reached = min((self._data_through(source, bound.as_of) for source in bound.sources), default=bound.as_of)
-        return bound.known_through(reached)
+        if fresh:
+            for source in bound.sources:
+                self._reached.pop(source, None)
+        each = (self._data_through(source, bound.as_of) for source in bound.sources)
+        return bound.known_through(min(each, default=bound.as_of))
 
     def _statement(self, bound: BoundQuery) -> Statement:
         return compile_query(bound, self.dialect)
 
-    def _run(self, sql: str, bound: BoundQuery) -> pa.Table:
+    def _run(self, sql: str, bound: Sequence[BoundQuery], tag: str, stop: Stop | None) -> pa.Table:
         warehouse = self.warehouse()
+        name = bound[0].metric.name if len(bound) == 1 else f"{bound[0].metric.name} and {len(bound) - 1} more"
         try:
-            return warehouse.run(sql, tag=bound.metric.name).table
+            return warehouse.run(sql, tag=f"{name} {tag}".strip(), stop=stop).table
+        except Stopped:
+            raise
         except WarehouseError as error:
-            raise explain_failure(error, bound.sources, warehouse, self.dialect) from None
+            raise explain_failure(error, bound[0].sources, warehouse, self.dialect) from None
 
-    def _data_through(self, source: Source, as_of: datetime) -> datetime:
-        """How far the source's data reaches, asked at most every few seconds."""
+    def _known(self, source: Source, as_of: datetime) -> datetime | None:
+        """How far the source's data reaches, if that was asked a moment ago."""
         known = self._reached.get(source)
         if known and time.monotonic() - known[0] < self._freshness_seconds and known[1] <= as_of <= known[2]:
             return known[1]
-        warehouse = self.warehouse()
-        try:
-            reached = newest(source, warehouse, self.dialect, as_of)
-        except WarehouseError as error:
-            raise explain_failure(error, [source], warehouse, self.dialect) from None
-        # Until it is asked again the answer holds for the moments since, and for none before.
-        until = as_of + timedelta(seconds=self._freshness_seconds)
-        self._reached[source] = (time.monotonic(), reached, until)
-        return reached
+        return None
+
+    def _data_through(self, source: Source, as_of: datetime) -> datetime:
+        """How far the source's data reaches, asked at most every few seconds, by one of those who want to know."""
+        if (known := self._known(source, as_of)) is not None:
+            return known
+        with self._asking[source]:
+            if (known := self._known(source, as_of)) is not None:
+                return known
+            warehouse = self.warehouse()
+            try:
+                reached = newest(source, warehouse, self.dialect, as_of)
+            except WarehouseError as error:
+                raise explain_failure(error, [source], warehouse, self.dialect) from None
+            # Until it is asked again the answer holds for the moments since, and for none before.
+            until = as_of + timedelta(seconds=self._freshness_seconds)
+            self._reached[source] = (time.monotonic(), reached, until)
+            return reached
 
     def warehouse(self) -> Warehouse:
         """The connection, made at first use. Raises WarehouseError, MissingDriver, or what a setting lacks."""
@@ -379,11 +454,6 @@ class Project:
         names = [name for name in dict.fromkeys((*asked, *usual)) if name in table.column_names]
         keys = [(name, "descending" if asked.get(name) else "ascending") for name in names]
         return table.sort_by(keys) if keys else table
-
-
-def _key(query: MetricQuery, bound: BoundQuery) -> Hashable:
-    """What a statement depends on. Of the clock a plan knows no more than the dates and how far the data reaches."""
-    return (query, bound.first, bound.last, bound.data_through)
 
 
 class _Recent(Generic[V]):

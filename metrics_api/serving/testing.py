@@ -40,7 +40,7 @@ from metrics_api.serving.project import Project
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from metrics_api.engines.warehouse import Warehouse
+    from metrics_api.engines.warehouse import Stop, Warehouse
 
 WORDS: Mapping[str, str] = {
     {"start": "from", "end": "to"}.get(name, name): name
@@ -282,8 +282,8 @@ class _OverRows(Project):
     def _statement(self, bound: BoundQuery) -> Statement:
         return compile_query(bound, self.dialect, self._test.tables)
 
-    def _run(self, sql: str, bound: BoundQuery) -> pa.Table:
-        return self.warehouse().run(sql).table
+    def _run(self, sql: str, bound: Sequence[BoundQuery], tag: str, stop: Stop | None) -> pa.Table:
+        return self.warehouse().run(sql, stop=stop).table
 
 
 def run_tests(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -13,6 +16,7 @@ from metrics_api.errors import Code
 from metrics_api.graphql_schema.context import RequestLimits
 from metrics_api.graphql_schema.schema import build_schema
 from metrics_api.serving.project import Project
+from metrics_api.serving.service import Service, ServiceSettings
 from metrics_api.web.graphql_view import GraphQLView
 from metrics_api.web.health import healthz, readyz
 from metrics_api.web.requests import BodyLimit, RequestIds, failure, request_id_of
@@ -28,7 +32,12 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 def create_app(
-    project: Project, limits: RequestLimits | None = None, *, most_bytes: int = MOST_BYTES, rows_at_once: bool = True
+    project: Project,
+    limits: RequestLimits | None = None,
+    settings: ServiceSettings | None = None,
+    *,
+    most_bytes: int = MOST_BYTES,
+    rows_at_once: bool = True,
 ) -> Starlette:
     """The application: `/graphql`, `/healthz`, `/readyz`. The project stays open; whoever made it closes it.
 
@@ -36,13 +45,21 @@ def create_app(
     Raises DefinitionError when two names would be one in GraphQL.
     """
     schema = build_schema(project.model, project.definitions)
+    service = Service(project, settings)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        await service.close()
+
     return Starlette(
         routes=[
             Route("/", lambda request: RedirectResponse("/graphql")),
-            Route("/graphql", GraphQLView(project, schema, limits or RequestLimits(), at_once=rows_at_once)),
+            Route("/graphql", GraphQLView(service, schema, limits or RequestLimits(), at_once=rows_at_once)),
             Route("/healthz", healthz),
             Route("/readyz", readyz(project)),
         ],
         exception_handlers={HTTPException: _refused},
+        lifespan=lifespan,
         middleware=[Middleware(RequestIds), Middleware(BodyLimit, most_bytes=most_bytes)],
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import anyio
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,7 +15,7 @@ from strawberry.types.graphql import OperationType
 from metrics_api.errors import Code
 from metrics_api.graphql_schema.context import RequestContext, RequestLimits
 from metrics_api.graphql_schema.schema import MetricsSchema
-from metrics_api.serving.project import Project
+from metrics_api.serving.service import Asking, Service
 from metrics_api.web.over_http import GRAPHQL_TYPE, HTML_TYPE, JSON_TYPE, Asked, NotOverHttp, answer_type, asked_by
 from metrics_api.web.query_page import query_page
 from metrics_api.web.requests import failure, request_id_of
@@ -25,12 +24,11 @@ from metrics_api.web.requests import failure, request_id_of
 class GraphQLView:
     """The endpoint of one project, as an ASGI application."""
 
-    def __init__(self, project: Project, schema: MetricsSchema, limits: RequestLimits, *, at_once: bool = True) -> None:
-        self._project = project
+    def __init__(self, service: Service, schema: MetricsSchema, limits: RequestLimits, *, at_once: bool = True) -> None:
+        self._service = service
         self._schema = schema
         self._limits = limits
         self._at_once = at_once
-        self._threads = anyio.CapacityLimiter(limits.threads)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -50,7 +48,7 @@ class GraphQLView:
     async def _response(self, request: Request, media_type: str) -> Response:
         if media_type == HTML_TYPE:
             if request.method == "GET" and "query" not in request.query_params:
-                return query_page(self._project.model)
+                return query_page(self._service.project.model)
             media_type = JSON_TYPE
         asked = await asked_by(request)
         try:
@@ -63,7 +61,8 @@ class GraphQLView:
         return _written(result, media_type)
 
     async def _result(self, asked: Asked, request_id: str) -> ExecutionResult:
-        context = RequestContext(self._project, self._limits, self._threads, request_id, writes_json=self._at_once)
+        asking = Asking(request_id=request_id)
+        context = RequestContext(self._service, self._limits, asking, writes_json=self._at_once)
         return await self._schema.execute(
             asked.query,
             variable_values=asked.variables,

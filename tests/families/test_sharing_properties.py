@@ -187,11 +187,11 @@ def test_no_questions_have_no_answers() -> None:
 
 def test_where_the_shared_statement_fails_each_is_asked_by_itself() -> None:
     class Refusing(type(project_of())):  # type: ignore[misc]
-        def _run(self, sql: str, bound: object) -> object:
+        def _run(self, sql: str, *rest: object) -> object:
             asked.append(sql)
             if "metric=watched,shared" in sql or "metric=shared " in sql:
                 raise MetricsError("the warehouse is out of memory")
-            return super()._run(sql, bound)
+            return super()._run(sql, *rest)
 
     asked: list[str] = []
     project = project_of()

@@ -15,6 +15,7 @@ from metrics_api.datasets import build_streaming, copy_definitions
 from metrics_api.graphql_schema.context import RequestContext, RequestLimits
 from metrics_api.graphql_schema.schema import MetricsSchema, build_schema
 from metrics_api.serving.project import Project, load_project
+from metrics_api.serving.service import Service
 
 LAST_DAY = date(2025, 11, 2)
 """A week after the clocks of Berlin went back."""
@@ -71,6 +72,6 @@ def ask(
     limits: RequestLimits | None = None,
 ) -> Asked:
     project, schema = of or streaming()
-    context = RequestContext(project, limits or RequestLimits())
+    context = RequestContext(Service(project), limits or RequestLimits())
     result = asyncio.run(schema.execute(query, variable_values=variables, context_value=context))
     return Asked(result.data, [dict(error.formatted) for error in result.errors or ()])

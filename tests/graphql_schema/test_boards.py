@@ -21,6 +21,7 @@ from metrics_api.graphql_schema.schema import build_schema
 from metrics_api.results import Answer
 from metrics_api.serving.boards import answers_of_board
 from metrics_api.serving.project import Project, load_project
+from metrics_api.serving.service import Service
 
 DOCUMENT = """query Board($name: BoardName!, $cards: [String!], $time: TimeInput, $asOf: DateTime) {
   board(name: $name, cards: $cards, time: $time, asOf: $asOf) {
@@ -37,7 +38,7 @@ DOCUMENT = """query Board($name: BoardName!, $cards: [String!], $time: TimeInput
 
 def ask(project: Project, document: str = DOCUMENT, limits: RequestLimits | None = None, **variables: Any) -> Any:
     schema = build_schema(project.model, project.definitions)
-    context = RequestContext(project, limits or RequestLimits())
+    context = RequestContext(Service(project), limits or RequestLimits())
     return asyncio.run(schema.execute(document, variables, context_value=context))
 
 

@@ -12,11 +12,11 @@ import pytest
 
 from graphql_schema.asking import NOW, ask, project_of, streaming, streaming_folder
 from metrics_api.errors import MetricsError, WarehouseError
-from metrics_api.graphql_schema.context import RequestContext, RequestLimits
+from metrics_api.graphql_schema.context import RequestContext
 from metrics_api.graphql_schema.schema import build_schema
-from metrics_api.query.metric_query import MetricQuery
 from metrics_api.results import Answer
-from metrics_api.serving.project import Project, load_project
+from metrics_api.serving.project import Prepared, Project, load_project
+from metrics_api.serving.service import Service, ServiceSettings
 
 
 class _Odd(Project):
@@ -25,17 +25,12 @@ class _Odd(Project):
     failing: Exception | None = None
     together: threading.Barrier | None = None
 
-    def answers(self, queries: Sequence[MetricQuery]) -> list[Answer | MetricsError]:
-        if self.failing is not None:
-            raise self.failing
-        return super().answers(queries)
-
-    def answer(self, query: MetricQuery) -> Answer:
-        if self.failing is not None and query.metric == "searches":
+    def answered(self, prepared: Sequence[Prepared], **words: Any) -> list[Answer | MetricsError]:
+        if self.failing is not None and any(one.query.metric == "searches" for one in prepared):
             raise self.failing
         if self.together is not None:
             self.together.wait(timeout=10)
-        return super().answer(query)
+        return super().answered(prepared, **words)
 
 
 @pytest.fixture
@@ -94,7 +89,7 @@ def test_only_so_many_at_the_same_time_and_the_loop_stays_free() -> None:
     release = threading.Event()
 
     class Counting(Project):
-        def answer(self, query: MetricQuery) -> Answer:
+        def answered(self, prepared: Sequence[Prepared], **words: Any) -> list[Answer | MetricsError]:
             nonlocal running, most
             with lock:
                 running += 1
@@ -102,13 +97,16 @@ def test_only_so_many_at_the_same_time_and_the_loop_stays_free() -> None:
             release.wait(10)
             with lock:
                 running -= 1
-            return super().answer(query)
+            return super().answered(prepared, **words)
 
     counting = Counting(project.model, project.definitions, project.folder, clock=lambda: NOW)
-    body = " ".join(f"a{number}: dailyActives {{ rows {{ value }} }}" for number in range(6))
+    body = " ".join(
+        f"a{number}: dailyActives(time: {{last: {{n: {number + 1}, unit: DAY}}}}) {{ rows {{ value }} }}"
+        for number in range(6)
+    )
 
     async def ask_and_tick() -> Any:
-        context = RequestContext(counting, RequestLimits(threads=2))
+        context = RequestContext(Service(counting, ServiceSettings(statements=2)))
         asked = asyncio.ensure_future(schema.execute(f"{{ metrics {{ {body} }} }}", context_value=context))
         for _ in range(20):
             await asyncio.sleep(0.005)  # would not return if answering blocked the loop

@@ -4,8 +4,10 @@ import asyncio
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,33 +29,31 @@ from metrics_api.graphql_schema.context import RequestContext, RequestLimits
 from metrics_api.graphql_schema.json_text import NoText, listed, texts
 from metrics_api.graphql_schema.layout import camel
 from metrics_api.graphql_schema.scalars import write_big_integer, write_datetime, write_decimal, write_period
-from metrics_api.query.metric_query import MetricQuery
-from metrics_api.results import Answer
-from metrics_api.serving.project import Project
+from metrics_api.serving.service import Asking, CacheStatus, Service
 
 BERLIN = "Europe/Berlin"
+ANY = CacheStatus.HIT
+
+
+@cache
+def service() -> Service:
+    """One for all: what is kept is told both ways."""
+    return Service(streaming()[0])
 
 
 @pytest.fixture(autouse=True)
 def _alike(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short lists are written at once too, and both ways show one answer: a warehouse may add floats in any order."""
     monkeypatch.setattr(executor, "FEW", 0)
-    answer = Project.answer
-    known: dict[MetricQuery, Answer] = {}
-
-    def answered_once(self: Project, query: MetricQuery) -> Answer:
-        if query not in known:
-            known[query] = answer(self, query)
-        return known[query]
-
-    monkeypatch.setattr(Project, "answer", answered_once)
-    monkeypatch.setattr(Project, "batches", lambda self, queries: [(place,) for place in range(len(queries))])
+    told = RequestContext._told
+    # How old it is differs from one asking to the next.
+    monkeypatch.setattr(RequestContext, "_told", lambda self, one: told(self, replace(one, status=ANY, age=0.5)))
 
 
 def answered(query: str, variables: dict[str, Any], *, writes_json: bool) -> Any:
-    project, schema = streaming()
+    _, schema = streaming()
     limits = RequestLimits(aliases=1_000, tokens=20_000)
-    context = RequestContext(project, limits, request_id="one", writes_json=writes_json)
+    context = RequestContext(service(), limits, Asking(request_id="one"), writes_json=writes_json)
     result = asyncio.run(schema.execute(query, variable_values=variables, context_value=context))
     answer = {"data": result.data, "errors": [one.formatted for one in result.errors or ()]}
     return json.loads(orjson.dumps(answer))
@@ -142,9 +142,9 @@ def test_both_ways_give_the_same(metric: str) -> None:
 
 
 def test_lists_are_written_at_once() -> None:
-    project, schema = streaming()
+    _, schema = streaming()
     query = "{ metrics { searches(time: {last: {n: 3, unit: DAY}}) { rows { period value } columns { value } } } }"
-    result = asyncio.run(schema.execute(query, context_value=RequestContext(project, writes_json=True)))
+    result = asyncio.run(schema.execute(query, context_value=RequestContext(service(), writes_json=True)))
     assert result.data is not None
     found = result.data["metrics"]["searches"]
     assert isinstance(found["rows"], orjson.Fragment)

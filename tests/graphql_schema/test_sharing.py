@@ -9,10 +9,10 @@ import pytest
 
 from graphql_schema.asking import NOW, Asked, ask, streaming, streaming_folder
 from metrics_api.errors import WarehouseError
-from metrics_api.graphql_schema.context import RequestContext, RequestLimits
+from metrics_api.graphql_schema.context import RequestContext
 from metrics_api.graphql_schema.schema import build_schema
-from metrics_api.query.bind import BoundQuery
 from metrics_api.serving.project import Project, load_project
+from metrics_api.serving.service import Service
 
 BOARD = {
     "opens": "appOpens(time: {last: {n: 30, unit: DAY}}) { rows { period value complete } overall { value users } }",
@@ -29,11 +29,11 @@ class _Told(Project):
     statements: list[str]
     refuses: str | None = None
 
-    def _run(self, sql: str, bound: BoundQuery) -> pa.Table:
+    def _run(self, sql: str, *rest: Any) -> pa.Table:
         self.statements.append(sql)
         if self.refuses is not None and self.refuses in sql:
             raise WarehouseError("out of memory")
-        return super()._run(sql, bound)
+        return super()._run(sql, *rest)
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_requests_beside_each_other_are_not_mixed(told: _Told) -> None:
 
     async def both() -> list[Any]:
         queries = ["{ metrics { appOpens { overall { value } } } }", "{ metrics { searches { overall { value } } } }"]
-        contexts = [RequestContext(told, RequestLimits()) for _ in queries]
+        contexts = [RequestContext(Service(told)) for _ in queries]
         return await asyncio.gather(
             *(schema.execute(query, context_value=one) for query, one in zip(queries, contexts, strict=True))
         )

@@ -25,6 +25,6 @@ def test_a_minute_later_the_text_is_the_same(metric: str) -> None:
     for later in (timedelta(), timedelta(seconds=61, microseconds=7)):
         project = KnownThrough(MODEL, DEFINITIONS, STREAMING, clock=lambda later=later: NOON + later)
         project.through = datetime(2026, 6, 30, 11, 40)
-        texts.add(project._compiled(ask(metric, last="14 days"))[1].sql)
+        texts.add(project.prepared(ask(metric, last="14 days")).statement.sql)
     (text,) = texts
     assert not UNSTABLE.search(re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)), text
