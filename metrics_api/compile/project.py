@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from metrics_api.compile.boards import board_problems
+from metrics_api.compile.boards import SOME_DAY, board_problems
+from metrics_api.compile.warmups import warmup_problems
 from metrics_api.definitions.loader import Definitions, read_definitions
 from metrics_api.errors import DefinitionError
 from metrics_api.families import families, metric_types
@@ -21,6 +22,8 @@ def load_model(
     """
     definitions = read_definitions(folder, metric_types(), shown_from=shown_from, target=target)
     model = resolve(definitions, families())
-    if problems := tuple(board_problems(model, definitions)):
+    problems = tuple(board_problems(model, definitions))
+    problems += tuple(warmup_problems(model, definitions, SOME_DAY))
+    if problems:
         raise DefinitionError(problems)
     return model, definitions

@@ -208,6 +208,29 @@ class Described(Definition):
     """`internal` definitions serve others and are not offered by themselves."""
 
 
+class CacheDefinition(Definition):
+    """How long answers are kept. New data makes an answer old at once, whatever stands here."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    shorthand: ClassVar[str | None] = "ttl"
+
+    ttl: DurationField | None = None
+    """How long an answer is given again without asking the warehouse; as the project says when absent."""
+    stale: DurationField | None = None
+    """How much longer an older one may be given while a new one is fetched; as the project says when absent."""
+
+    @classmethod
+    def noun(cls) -> str:
+        return "a cache"
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.ttl is None and self.stale is None:
+            raise Refusal("says neither `ttl` nor `stale`", "Write `{ttl: 10 minutes, stale: 1 hour}`.")
+        return self
+
+
 class ExampleDefinition(Definition):
     """Events, a question about them, and the rows to expect; run by `metrics-api test`."""
 
@@ -244,6 +267,8 @@ class MetricDefinition(Described):
     """Who is counted: `user`, or `account` by the accounts of the source's identity."""
     class_: Literal["usage", "engagement"] | None = Field(default=None, alias="class")
     """An assertion, checked: `engagement` if what it counts is a value moment, else `usage`."""
+    cache: CacheDefinition | None = None
+    """How long its answers are kept: `{ttl: 10 minutes, stale: 1 hour}`; as the project says when absent."""
     tests: Mapping[Identifier, ExampleDefinition] = Field(default_factory=dict)
     """Examples by name: events, a query and the rows to expect; run by `metrics-api test`."""
 
@@ -261,6 +286,7 @@ class MetricDefinition(Described):
 
 __all__ = [
     "ENTITIES",
+    "CacheDefinition",
     "Condition",
     "Definition",
     "Deprecated",

@@ -14,6 +14,7 @@ from metrics_api.definitions.entities import EntityDefinition
 from metrics_api.definitions.loader import VERSION, Definitions
 from metrics_api.definitions.names import IDENTIFIER_PATTERN, LONGEST_NAME
 from metrics_api.definitions.sources import EventDefinition, ProjectDefinition, SourceDefinition
+from metrics_api.definitions.warmups import WarmupDefinition
 from metrics_api.periods import Duration
 
 Schema: TypeAlias = dict[str, Any]
@@ -30,6 +31,7 @@ def definitions_schema(families: Mapping[str, type[MetricDefinition]]) -> Schema
         EventDefinition,
         CohortDefinition,
         BoardDefinition,
+        WarmupDefinition,
         *(families[word] for word in sorted(families)),
     ]
     references, generated = models_json_schema(
@@ -57,6 +59,7 @@ def definitions_schema(families: Mapping[str, type[MetricDefinition]]) -> Schema
             ),
             "cohorts": _named(ref[CohortDefinition], "People who belong together, by name."),
             "boards": _named(ref[BoardDefinition], "Questions that are asked together, by name."),
+            "warmups": _named(ref[WarmupDefinition], "Questions that are asked before people ask them, by name."),
         },
         "additionalProperties": False,
         "$defs": generated["$defs"],
@@ -87,6 +90,12 @@ def project_schema(
     _limit(fields["default_warehouse"], project.warehouses)
     _limit(fields["default_target"], project.targets)
     _limit(schema["$defs"]["TargetDefinition"]["properties"]["warehouse"], project.warehouses)
+    warmup = schema["$defs"]["WarmupDefinition"]["properties"]
+    _limit(warmup["warehouse"], project.warehouses)
+    _limit(warmup["target"], project.targets)
+    _limit(
+        warmup["cards"]["items"], [f"{name}.{card}" for name, one in definitions.boards.items() for card in one.cards]
+    )
     return schema
 
 
@@ -99,6 +108,7 @@ def _names_of(definitions: Definitions) -> Mapping[str, list[str]]:
         "metric": list(definitions.metrics),
         "moment": [*definitions.events, *moments],
         "cohort": list(definitions.cohorts),
+        "board": list(definitions.boards),
         "asked": [*definitions.metrics, *definitions.cohorts],
     }
 

@@ -22,13 +22,14 @@ from metrics_api.definitions.targets import filled, is_target_text, may_hold_tar
 from metrics_api.definitions.templates import with_templates
 from metrics_api.definitions.validation import found, shortened, validate
 from metrics_api.definitions.warehouses import is_placeholder_text, without_secrets
+from metrics_api.definitions.warmups import WarmupDefinition
 from metrics_api.definitions.yaml12 import Document, Plain, read_yaml
 from metrics_api.errors import DefinitionError, Problem, SourceSpan, did_you_mean
 
 VERSION = 1
-KINDS = ("sources", "entities", "events", "metrics", "cohorts", "boards")
+KINDS = ("sources", "entities", "events", "metrics", "cohorts", "boards", "warmups")
 WORDS = ("version", "project", *KINDS)
-LATER_WORDS = ("policies", "warmups")
+LATER_WORDS = ("policies",)
 
 D = TypeVar("D", bound=Definition)
 
@@ -44,6 +45,7 @@ class Definitions:
     metrics: Mapping[str, MetricDefinition]
     cohorts: Mapping[str, CohortDefinition]
     boards: Mapping[str, BoardDefinition]
+    warmups: Mapping[str, WarmupDefinition]
     hash: str
     """Changes with the content, not with comments, layout or the files things stand in."""
     files: tuple[FilePath, ...]
@@ -274,6 +276,7 @@ class _Reading:
         metrics = self.read_metrics()
         cohorts = self.read_all("cohorts", CohortDefinition)
         boards = self.read_all("boards", BoardDefinition)
+        warmups = self.read_all("warmups", WarmupDefinition)
         if project is None or self.problems:
             return None
         assert self.project is not None
@@ -288,6 +291,7 @@ class _Reading:
             metrics=metrics,
             cohorts=cohorts,
             boards=boards,
+            warmups=warmups,
             hash=content_hash(
                 project,
                 {
@@ -297,6 +301,7 @@ class _Reading:
                     "metrics": metrics,
                     "cohorts": cohorts,
                     "boards": boards,
+                    "warmups": warmups,
                 },
             ),
             files=tuple(files),

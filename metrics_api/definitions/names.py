@@ -65,7 +65,7 @@ Identifier = Annotated[
 ]
 """A name that a person gives: of a metric, an event, a step, a tier, a component."""
 
-ReferenceKind: TypeAlias = Literal["event", "metric", "source", "moment", "cohort", "asked"]
+ReferenceKind: TypeAlias = Literal["event", "metric", "source", "moment", "cohort", "asked", "board"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,7 @@ EventName = Annotated[str, Reference("event"), Field(json_schema_extra={"x-refer
 MetricName = Annotated[str, Reference("metric"), Field(json_schema_extra={"x-reference": "metric"})]
 CohortName = Annotated[str, Reference("cohort"), Field(json_schema_extra={"x-reference": "cohort"})]
 AskedName = Annotated[str, Reference("asked"), Field(json_schema_extra={"x-reference": "asked"})]
+BoardName = Annotated[str, Reference("board"), Field(json_schema_extra={"x-reference": "board"})]
 MomentName = Annotated[str, Reference("moment"), Field(json_schema_extra={"x-reference": "moment"})]
 
 OutputName = Annotated[

@@ -17,7 +17,16 @@ from pydantic import (
     model_validator,
 )
 
-from metrics_api.definitions.base import Condition, Definition, Described, DurationField, EntrySelector, Selector, Text
+from metrics_api.definitions.base import (
+    CacheDefinition,
+    Condition,
+    Definition,
+    Described,
+    DurationField,
+    EntrySelector,
+    Selector,
+    Text,
+)
 from metrics_api.definitions.bins import Edges
 from metrics_api.definitions.dates import DateField, InstantField
 from metrics_api.definitions.names import (
@@ -132,6 +141,8 @@ class ProjectDefinition(Definition):
     """The event, or value_moment metric, in which users get what the product is for."""
     as_of: InstantField | None = None
     """The instant taken for now, for data that no longer grows: a date is its first instant; UTC unless said."""
+    cache: CacheDefinition | None = None
+    """How long answers are kept, of every metric that says nothing else: `{ttl: 10 minutes, stale: 1 hour}`."""
     warehouses: Mapping[str, WarehouseDefinition] = Field(default_factory=dict)
     """Where the tables are, by a name of your own."""
     default_warehouse: str | None = None

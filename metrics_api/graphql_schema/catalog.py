@@ -325,6 +325,17 @@ class CatalogBoard:
     cards: list[CatalogCard]
 
 
+@strawberry.type(description="Questions that are asked before people ask them.")
+class CatalogWarmup:
+    name: str
+    label: str
+    description: str | None
+    owner: str | None = strawberry.field(description="Who answers for it.")
+    schedule: str | None = strawberry.field(description="When it runs, as a cron line; null: on demand.")
+    timezone: str = strawberry.field(description="The time zone of the schedule.")
+    on_new_data: bool = strawberry.field(description="Whether it also runs when data has been loaded.")
+
+
 @strawberry.type(description="What there is to ask, and how it is defined.")
 class Catalog:
     model: strawberry.Private[SemanticModel]
@@ -356,6 +367,21 @@ class Catalog:
     @resolved(description="The boards.")
     def boards(self) -> list[CatalogBoard]:
         return [_board(name, self.model) for name in self.model.boards]
+
+    @resolved(description="What is asked before people ask it.")
+    def warmups(self) -> list[CatalogWarmup]:
+        return [
+            CatalogWarmup(
+                name=name,
+                label=one.label or name.replace("_", " ").capitalize(),
+                description=one.description,
+                owner=one.owner,
+                schedule=one.schedule.cron if one.schedule else None,
+                timezone=(one.schedule and one.schedule.timezone) or self.model.project.timezone,
+                on_new_data=one.on_new_data,
+            )
+            for name, one in self.model.warmups.items()
+        ]
 
     @resolved(description="The tables of events.")
     def sources(self, info: Info) -> list[CatalogSource]:

@@ -29,7 +29,8 @@ OWN_TYPES = frozenset((
     "CatalogSource", "CatalogProperty", "CatalogDependency", "CatalogDeprecation", "CatalogFreshness",
     "CatalogProject", "CatalogColumn", "CatalogLineage", "CatalogEvent", "TableKind",
     "CatalogCohort", "CatalogPart", "CatalogChoice", "Row",
-    "CatalogBoard", "CatalogCard", "Board", "BoardCard", "BoardColumn", "BoardName", "BoardPart", "CardError",
+    "CatalogBoard", "CatalogCard", "CatalogWarmup",
+    "Board", "BoardCard", "BoardColumn", "BoardName", "BoardPart", "CardError",
     "CohortAsOf", "Compare", "MetricClass", "MetricFormat", "ValueType", "DependencyKind", "Weekday", "Date",
     "DateTime", "BigInt", "Decimal", "Period", "String", "Int", "Float", "Boolean", "ID", "Mutation", "Subscription",
 ))

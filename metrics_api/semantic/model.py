@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from metrics_api.definitions.base import MetricDefinition
 from metrics_api.definitions.boards import BoardDefinition
 from metrics_api.definitions.sources import ProjectDefinition
+from metrics_api.definitions.warmups import WarmupDefinition
 from metrics_api.errors import SourceSpan
 from metrics_api.periods import Calendar, Duration
 from metrics_api.plan.expr import Expr, Type
@@ -258,6 +259,14 @@ class Metric:
         return self.definition.label or self.name.replace("_", " ").capitalize()
 
 
+@dataclass(frozen=True, slots=True)
+class CacheTimes:
+    """How long an answer is given again, and how much longer while a new one is fetched; None: as the server does."""
+
+    ttl: timedelta | None
+    stale: timedelta | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SemanticModel:
     """Everything a project defines, resolved."""
@@ -272,9 +281,18 @@ class SemanticModel:
     """Who belongs together, resolved as metrics of the family `cohort` are; no metric has the name of one."""
     boards: Mapping[str, BoardDefinition]
     """Questions that are asked together, those of templates among them."""
+    warmups: Mapping[str, WarmupDefinition]
+    """Questions that are asked before people ask them."""
     as_of: datetime | None
     hash: str
     """Changes with any definition that could change an answer."""
+
+    def cache_times(self, metric: Metric) -> CacheTimes:
+        """How long answers of a metric or cohort are kept: as it says itself, else as the project says."""
+        own, usual = metric.definition.cache, self.project.cache
+        ttl = (own and own.ttl) or (usual and usual.ttl)
+        stale = (own and own.stale) or (usual and usual.stale)
+        return CacheTimes(ttl.elapsed if ttl else None, stale.elapsed if stale else None)
 
     def dependents(self, name: str) -> tuple[str, ...]:
         """The metrics that rest on an event or a metric, directly or through others."""

@@ -30,6 +30,7 @@ from metrics_api.semantic.model import (
     types_of,
 )
 from metrics_api.semantic.sources import Sources
+from metrics_api.semantic.warmups import warmup_names
 
 EVENT_COLUMN = "_event"
 """The event's name inside a scan; no property can be called so."""
@@ -199,6 +200,7 @@ class _Resolver:
         for name in ordered:
             self.add_cohort(name)
         self.check_project()
+        self.problems += warmup_names(self.definitions)
         if self.problems:
             raise DefinitionError(
                 sorted(set(self.problems), key=lambda one: (one.where or SourceSpan(""), one.message))
@@ -212,6 +214,7 @@ class _Resolver:
             metrics={name: self.metrics[name] for name in self.definitions.metrics},
             cohorts={name: self.cohorts[name] for name in self.definitions.cohorts},
             boards=self.definitions.boards,
+            warmups=self.definitions.warmups,
             as_of=project.as_of,
             hash=self.definitions.hash,
         )
@@ -224,6 +227,7 @@ class _Resolver:
             "metric": list(self.definitions.metrics),
             "moment": [*self.definitions.events, *moments],
             "cohort": list(self.definitions.cohorts),
+            "board": list(self.definitions.boards),
             "asked": [*self.definitions.metrics, *self.definitions.cohorts],
         }[kind]
 
@@ -233,9 +237,11 @@ class _Resolver:
             ("metrics", self.definitions.metrics),
             ("cohorts", self.definitions.cohorts),
         )
-        for name, board in self.definitions.boards.items():
-            for path, reference, wanted in references(board):
-                self.check_reference(("boards", name, *path), reference, wanted)
+        asking = (("boards", self.definitions.boards), ("warmups", self.definitions.warmups))
+        for group, of in asking:
+            for name, one in of.items():
+                for path, reference, wanted in references(one):
+                    self.check_reference((group, name, *path), reference, wanted)
         for group, members in groups:
             for name, definition in members.items():
                 for path, reference, wanted in references(definition):

@@ -25,7 +25,7 @@ def test_counts_what_it_read(streaming: Path, invoke: Invoke) -> None:
     result = invoke(streaming, "validate")
     assert result.exit_code == 0
     assert result.stdout == (
-        "streaming: no problems in 8 files, 1 source, 8 events, 34 metrics, 8 cohorts\n"
+        "streaming: no problems in 9 files, 1 source, 8 events, 34 metrics, 8 cohorts\n"
         "metrics by type: 3 active_users, 1 breadth, 1 depth, 1 derived, 1 drivers, 2 flow, 1 frequency, 4 funnel, "
         "1 interval, 1 lifecycle, 3 ratio, 3 retention, 1 score, 2 sessions, 1 stickiness, 7 usage, 1 value_moment\n"
     )

@@ -178,6 +178,22 @@ def test_the_catalog_tells_of_boards_and_asks_no_warehouse() -> None:
     }
 
 
+def test_the_catalog_tells_of_warmups() -> None:
+    project, _ = streaming()
+    found = ask(project, "{ catalog { warmups { name label owner schedule timezone onNewData } } }")
+    morning, breakdowns, asked_most = found.data["catalog"]["warmups"]
+    assert morning == {
+        "name": "morning",
+        "label": "Before the day begins",
+        "owner": "product",
+        "schedule": "0 6 * * 1-5",
+        "timezone": "Europe/Berlin",
+        "onNewData": False,
+    }
+    assert (breakdowns["label"], breakdowns["schedule"], breakdowns["timezone"]) == ("Breakdowns", "30 5 * * *", "UTC")
+    assert (asked_most["schedule"], asked_most["onNewData"]) == (None, True)
+
+
 def test_a_project_without_boards_has_no_such_field(tmp_path: Path) -> None:
     text = "version: 1\nproject: {name: shop, warehouses: {here: {type: duckdb, path: shop.duckdb}}}\n"
     project = project_of(text, tmp_path)
