@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from metrics_api.query.metric_query import MetricQuery as MetricQuery
     from metrics_api.serving.project import Project
+    from metrics_api.serving.reloading import Reloading
 
 __version__ = "0.1.0"
 __all__ = ["MetricsError", "Project", "__version__", "create_app", "load_project"]
@@ -29,11 +30,11 @@ def load_project(path: str | Path, warehouse: str | None = None, target: str | N
     return load_project(path, warehouse, target)
 
 
-def create_app(project: Project) -> Starlette:
-    """The ASGI application that serves a project at `/graphql`."""
+def create_app(project: Project, *, reload: Reloading | None = None) -> Starlette:
+    """The ASGI application that serves a project at `/graphql`; `reload` tells when its definitions are read again."""
     from metrics_api.web.app import create_app
 
-    return create_app(project)
+    return create_app(project, reload=reload)
 
 
 def __getattr__(name: str) -> object:

@@ -1,7 +1,9 @@
 """`metrics-api serve`: the GraphQL server, on this machine only unless told otherwise."""
 
 import ipaddress
+import re
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,12 +13,15 @@ from metrics_api.cli.ready_query import ready_query
 
 if TYPE_CHECKING:
     from metrics_api.serving.project import Project
+    from metrics_api.serving.reloading import Reloading
 
 EXAMPLES = """\
 Examples:
 
   metrics-api serve
   metrics-api serve -p metrics --warehouse production --port 9000
+  metrics-api serve --reload
+  metrics-api serve --git-pull 60s
   metrics-api serve --host 0.0.0.0 --allow-anonymous
 """
 
@@ -35,15 +40,43 @@ def serve(
     allow_anonymous: Annotated[
         bool, typer.Option("--allow-anonymous", help="Bind an address that other machines reach: anyone there may ask.")
     ] = False,
+    reload: Annotated[
+        bool, typer.Option("--reload", help="Read the definitions again when a file of theirs changes.")
+    ] = False,
+    git_pull: Annotated[
+        str | None,
+        typer.Option(
+            "--git-pull",
+            help="Fetch commits this often, such as 60s or 5m, and read the definitions again when some came.",
+            envvar="METRICS_API_GIT_PULL",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Check the definitions, then serve them through GraphQL at /graphql.
 
     Callers cannot be told apart yet, so only this machine may call unless --allow-anonymous is given.
+    At SIGHUP the definitions are read again. Broken ones are told, and those from before are served on.
     """
-    from metrics_api.cli.project_folder import open_project
+    from metrics_api.cli.project_folder import find_folder, open_project
+    from metrics_api.serving.reloading import Reloading
 
+    load = partial(open_project, project, warehouse, target)
+    seconds = _seconds(git_pull) if git_pull else None
+    how = Reloading(load, find_folder(project), signal=True, files=reload, git_seconds=seconds)
     with bound(host, port, allow_anonymous=allow_anonymous) as listening:
-        serve_project(open_project(project, warehouse, target), listening)
+        serve_project(load(), listening, how)
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def _seconds(written: str) -> float:
+    """`60s` in seconds. Raises BadParameter."""
+    found = re.fullmatch(r"\s*(\d{1,6})\s*([smh])\s*", written)
+    if found is None or not int(found[1]):
+        raise typer.BadParameter(f"`{written}`: write it as 60s, 5m or 1h", param_hint="--git-pull")
+    return float(int(found[1]) * _UNITS[found[2]])
 
 
 def bound(host: str, port: int, *, allow_anonymous: bool) -> socket.socket:
@@ -85,7 +118,7 @@ def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ..
     return family, address
 
 
-def serve_project(project: "Project", listening: socket.socket) -> None:
+def serve_project(project: "Project", listening: socket.socket, how: "Reloading | None" = None) -> None:
     """Serve until interrupted. Raises WarehouseError at once when the warehouse cannot be reached."""
     import uvicorn
 
@@ -95,7 +128,7 @@ def serve_project(project: "Project", listening: socket.socket) -> None:
     project.warehouse()
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(project),
+            create_app(project, reload=how),
             log_level="warning",
             server_header=False,
             proxy_headers=False,

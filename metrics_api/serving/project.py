@@ -103,6 +103,8 @@ class Project:
         self._warehouse: Warehouse | None = None
         self._connecting = threading.Lock()
         self._statements: _Recent[tuple[Statement, str]] = _Recent(2_048)
+        self._connected_by: Mapping[str, object] | None = None
+        self._users = _Users()
         self._shared: _Recent[SharedStatement] = _Recent(256)
         self._reached: dict[Source, tuple[float, datetime, datetime]] = {}
         self._asking: defaultdict[Source, threading.Lock] = defaultdict(threading.Lock)
@@ -423,19 +425,42 @@ class Project:
                         f"this release compiles for {self._engine.name} but does not connect to it yet",
                         fix="Use `explain --dialect`, or a warehouse of another type.",
                     )
-                settings: dict[str, object] = {}
-                if self.warehouse_name is not None:
-                    if problems := wrong_warehouse(self._definitions, self.warehouse_name):
-                        raise DefinitionError(problems)
-                    written = self.model.project.warehouses[self.warehouse_name]
-                    settings = dict(resolve_environment(written, os.environ))
+                settings = self._settings()
                 self._warehouse = self._engine.connect(settings, self.folder)
+                self._users, self._connected_by = _Users(), settings
             return self._warehouse
 
+    def share_warehouse_of(self, other: Project) -> bool:
+        """Use the other project's connection where it was made by the same settings; the last that is closed ends it.
+
+        False where there is none, or it is to another place. Raises DefinitionError as `warehouse` does.
+        """
+        settings = self._settings()
+        with other._connecting:
+            alike = (other._engine.name, other._connected_by, other.folder) == (
+                self._engine.name,
+                settings,
+                self.folder,
+            )
+            if other._warehouse is None or not alike:
+                return False
+            other._users.join()
+            self._warehouse, self._users, self._connected_by = other._warehouse, other._users, settings
+            return True
+
+    def _settings(self) -> dict[str, object]:
+        """What the warehouse is reached by. Raises DefinitionError with all that is wrong with it."""
+        if self.warehouse_name is None:
+            return {}
+        if problems := wrong_warehouse(self._definitions, self.warehouse_name):
+            raise DefinitionError(problems)
+        return dict(resolve_environment(self.model.project.warehouses[self.warehouse_name], os.environ))
+
     def close(self) -> None:
-        if self._warehouse is not None:
-            self._warehouse.close()
-            self._warehouse = None
+        with self._connecting:
+            warehouse, self._warehouse = self._warehouse, None
+        if warehouse is not None and self._users.leave():
+            warehouse.close()
 
     def _engine_of(self, warehouse: str | None) -> Engine:
         if warehouse is None:
@@ -454,6 +479,24 @@ class Project:
         names = [name for name in dict.fromkeys((*asked, *usual)) if name in table.column_names]
         keys = [(name, "descending" if asked.get(name) else "ascending") for name in names]
         return table.sort_by(keys) if keys else table
+
+
+class _Users:
+    """How many projects use a connection."""
+
+    def __init__(self) -> None:
+        self._number = 1
+        self._changing = threading.Lock()
+
+    def join(self) -> None:
+        with self._changing:
+            self._number += 1
+
+    def leave(self) -> bool:
+        """One less; whether it was the last."""
+        with self._changing:
+            self._number -= 1
+            return self._number <= 0
 
 
 class _Recent(Generic[V]):

@@ -10,15 +10,18 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route, Router
 
 from metrics_api.errors import Code
 from metrics_api.graphql_schema.context import RequestLimits
 from metrics_api.graphql_schema.schema import build_schema
 from metrics_api.serving.project import Project
+from metrics_api.serving.reloading import Reloading
 from metrics_api.serving.service import Service, ServiceSettings
 from metrics_api.web.graphql_view import GraphQLView
 from metrics_api.web.health import healthz, readyz
+from metrics_api.web.live import Edition, Live
+from metrics_api.web.reloading import check, reloading
 from metrics_api.web.requests import BodyLimit, RequestIds, failure, request_id_of
 
 MOST_BYTES = 64 * 1024
@@ -38,28 +41,44 @@ def create_app(
     *,
     most_bytes: int = MOST_BYTES,
     rows_at_once: bool = True,
+    reload: Reloading | None = None,
 ) -> Starlette:
     """The application: `/graphql`, `/healthz`, `/readyz`. The project stays open; whoever made it closes it.
 
     Without `rows_at_once` every value of an answer goes through GraphQL's stock executor, forty times as slowly.
-    Raises DefinitionError when two names would be one in GraphQL.
+    `reload` tells when the definitions are read again, while the application's lifespan goes on.
+    Raises DefinitionError when two names would be one in GraphQL, MissingDriver where `reload` needs what is not there.
     """
-    schema = build_schema(project.model, project.definitions)
-    service = Service(project, settings)
+    if reload is not None:
+        check(reload)
+    live: Live
+
+    def publish(project: Project, before: Edition | None) -> Edition:
+        """Raises DefinitionError as `create_app` does."""
+        schema = build_schema(project.model, project.definitions)
+        service = Service(project, settings)
+        graphql = GraphQLView(service, schema, limits or RequestLimits(), at_once=rows_at_once)
+        routes = [
+            Route("/", lambda request: RedirectResponse("/graphql")),
+            Route("/graphql", graphql),
+            Route("/healthz", healthz),
+            Route("/readyz", readyz(project, lambda: live)),
+        ]
+        return Edition(project, Router(routes), service.close)
+
+    live = Live(project, publish, reload.load if reload else None)
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        yield
-        await service.close()
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        try:
+            async with reloading(live, reload):
+                yield
+        finally:
+            await live.close()
 
     return Starlette(
-        routes=[
-            Route("/", lambda request: RedirectResponse("/graphql")),
-            Route("/graphql", GraphQLView(service, schema, limits or RequestLimits(), at_once=rows_at_once)),
-            Route("/healthz", healthz),
-            Route("/readyz", readyz(project)),
-        ],
+        routes=[Mount("/", live)],
         exception_handlers={HTTPException: _refused},
-        lifespan=lifespan,
         middleware=[Middleware(RequestIds), Middleware(BodyLimit, most_bytes=most_bytes)],
+        lifespan=lifespan,
     )

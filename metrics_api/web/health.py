@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import anyio.to_thread
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from metrics_api.errors import MetricsError
 from metrics_api.serving.project import Project
+from metrics_api.web.live import Live, written
 
 _log = logging.getLogger("metrics_api.web")
 
@@ -19,8 +21,11 @@ async def healthz(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def readyz(project: Project) -> Callable[[Request], Awaitable[Response]]:
-    """Ready while the warehouse answers; the definitions were loaded, or there would be no project."""
+def readyz(project: Project, live: Callable[[], Live]) -> Callable[[Request], Awaitable[Response]]:
+    """Ready while the warehouse answers; the definitions were loaded, or there would be no project.
+
+    A server whose definitions on disk are broken is ready, and says so: those from before answer.
+    """
 
     def reach() -> None:
         project.warehouse().run("SELECT 1")
@@ -32,6 +37,18 @@ def readyz(project: Project) -> Callable[[Request], Awaitable[Response]]:
             # Whoever probes need not know how the warehouse is reached; who reads the log does.
             _log.warning("not ready: %s", error)
             return JSONResponse({"status": "unavailable", "code": error.problems[0].code.value}, status_code=503)
-        return JSONResponse({"status": "ok", "metrics": len(project.model.metrics)})
+        return JSONResponse(
+            {"status": "ok", "metrics": len(project.model.metrics), "definitions": _definitions(live())}
+        )
 
     return endpoint
+
+
+def _definitions(live: Live) -> dict[str, Any]:
+    """Which are served, and since when those on disk are broken, or newer ones cannot be had."""
+    told: dict[str, Any] = {"hash": live.now.project.model.hash, "loadedAt": written(live.now.loaded_at)}
+    if live.broken is not None:
+        told["broken"] = live.broken.told
+    if live.behind is not None:
+        told["behind"] = live.behind.told
+    return told

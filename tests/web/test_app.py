@@ -160,7 +160,12 @@ def test_the_way_in() -> None:
 
 def test_health() -> None:
     assert send(method="GET", url="/healthz").json() == {"status": "ok"}
-    assert send(method="GET", url="/readyz").json() == {"status": "ok", "metrics": len(streaming()[0].model.metrics)}
+    ready = send(method="GET", url="/readyz").json()
+    definitions = ready.pop("definitions")
+    model = streaming()[0].model
+    assert ready == {"status": "ok", "metrics": len(model.metrics)}
+    assert definitions.keys() == {"hash", "loadedAt"}
+    assert definitions["hash"] == model.hash
 
 
 def test_not_ready_without_a_warehouse(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
