@@ -61,9 +61,9 @@ MACROS: dict[str, tuple[str, ...]] = {
         "(unit VARCHAR, x TIMESTAMP, y TIMESTAMP) AS date_sub(unit, x, y)",
         "(unit VARCHAR, x TIMESTAMPTZ, y TIMESTAMPTZ) AS date_sub(unit, x, y)",
     ),
+    # Not by the type of what it is given: DuckDB does not know that of an aggregate when it chooses between macros.
     "to_unixtime": (
-        "(x TIMESTAMP) AS CAST(epoch_us(x) AS DOUBLE) / 1e6",
-        "(x TIMESTAMPTZ) AS CAST(epoch_us(x) AS DOUBLE) / 1e6",
+        "(x) AS CASE WHEN typeof(x) LIKE 'TIMESTAMP%' THEN CAST(epoch_us(x) AS DOUBLE) / 1e6 ELSE error(typeof(x)) END",
     ),
     "bitwise_and": ("(x BIGINT, y BIGINT) AS x & y",),
     "bitwise_left_shift": ("(x BIGINT, n BIGINT) AS x << n",),

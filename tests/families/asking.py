@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import pyarrow as pa
 
 from families.engines import type_of, warehouse_with
 from families.oracles.world import World
 from metrics_api.periods import Weekday
+from metrics_api.serving.project import Project
 from metrics_api.testkit.projects import READS, SCHEMA, KnownThrough, definitions_of, project_of, table_of
 
 
@@ -50,6 +52,12 @@ def project_over(
     )
     put = {"events": _events(world), **{name: table_of(rows) for name, rows in (tables or {}).items()}}
     return project_of(definitions, warehouse_with(engine, put), world.data_through)
+
+
+def plain_rows(project: Project, sql: str) -> list[dict[str, Any]]:
+    """What a statement of ours gives, as it comes; warehouses fold the names of columns."""
+    table = project.warehouse().run(sql).table
+    return table.rename_columns([name.lower() for name in table.column_names]).to_pylist()
 
 
 def _events(world: World) -> pa.Table:

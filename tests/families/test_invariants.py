@@ -92,7 +92,7 @@ DOUBLED = frozenset(
         "users", "size", "entered", "converted", "dropped", "excluded", "pending", "mature_entered", "mature_converted",
         "numerator", "denominator", "newer", "minutes_spent", "returners", "at_risk", "returned", "censored", "gaps",
         "people", "observed", "unobserved", "held_out", "n11", "n10", "n01", "n00",
-        "inflow", "starts", "outflow", "exits",
+        "inflow", "starts", "outflow", "exits", "total",
         "present",
     )
 )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from families.asking import KnownThrough, project_over
+from families.asking import KnownThrough, plain_rows, project_over
 from families.engines import on_every_engine
 from families.funnel.test_funnel_properties import source_of, yaml_of
 from families.oracles.active_users import Window
@@ -47,7 +47,7 @@ def told(
     done = face.done(bound, number, min(first for first, _ in windows), windows[-1][1])
     with Taking(strategy):
         plan = rewritten(done.of_people([(last, first, last) for first, last in windows], Type.DATE), project.dialect)
-    rows = project.warehouse().run(render(lower(plan, project.dialect), project.dialect, comment="")).table.to_pylist()
+    rows = plain_rows(project, render(lower(plan, project.dialect), project.dialect, comment=""))
     found: dict[date, dict[str, Fraction]] = {last: {} for _, last in windows}
     for row in rows:
         assert row["entity"] not in found[row["period"]], rows

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from families.asking import KnownThrough, project_over
+from families.asking import KnownThrough, plain_rows, project_over
 from families.engines import on_every_engine
 from families.oracles.calendar import DAY, Bucket, Grain, bucket_of, bucket_starts, day_start, local_date
 from families.oracles.conditions import selector_of, to_sql
@@ -260,7 +260,7 @@ def counted(world: World, plan: Plan, engine: str, words: Mapping[str, Any]) -> 
     project = project_of(names_of_people(world), plan, engine)
     sql = project.answer(ask("why", parts="rows", by="country", limit=50_000, **words)).info.sql
     found: dict[str, dict[int, tuple[float, int]]] = {}
-    for row in project.warehouse().run(sql).table.to_pylist():
+    for row in plain_rows(project, sql):
         returned = int(row["returned"] + row["later_returned"])
         assert returned + row["lost"] + row["later_lost"] == 1
         found.setdefault(row["country"], {})[int(row["candidate"])] = (float(row["score"]), returned)
@@ -382,7 +382,7 @@ def test_candidates_that_look_ahead_see_no_more_than_they_say(data: st.DataObjec
     def scores(of: World) -> dict[str, list[float]]:
         project = project_over(names_of_people(of), metrics, engine=engine)
         answer = project.answer(ask("why", parts="rows", by="country", limit=50_000, start=first, end=last))
-        rows = project.warehouse().run(answer.info.sql).table.to_pylist()
+        rows = plain_rows(project, answer.info.sql)
         return {row["country"]: [float(row["score"])] for row in rows}
 
     assert scores(world) == scores(other)
