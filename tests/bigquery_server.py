@@ -13,6 +13,7 @@ import json
 import re
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -98,6 +99,7 @@ class Service:
         self.engine = engine
         self.project, self.dataset = "project", "dataset"
         self.tables: dict[str, Table] = {}
+        self.changes: Counter[str] = Counter()
         self.jobs: dict[str, Job] = {}
         self.tokens: list[str] = []
         self.faults: list[dict[str, Any]] = []
@@ -109,6 +111,7 @@ class Service:
         with self.changing:
             self.project, self.dataset = body["project"], body["dataset"]
             self.tables.update(tables)
+            self.changes.update(tables.keys())
             self.engine.put(self.tables)
 
     def fault(self, on: str) -> dict[str, Any] | None:
@@ -213,6 +216,12 @@ class Service:
         partitioned = {"timePartitioning": {"type": "DAY"}} if name.endswith("_by_arrival") else {}
         return {
             "kind": "bigquery#table",
+            "type": "VIEW" if name.endswith("_view") else "TABLE",
+            "creationTime": "1700000000000",
+            "lastModifiedTime": str(1_700_000_000_000 + self.changes[name]),
+            "numRows": str(len(table.rows)),
+            # What streams in is in none of these numbers until it is written.
+            **({"streamingBuffer": {"estimatedRows": "3"}} if name.endswith("_streaming") else {}),
             "tableReference": reference,
             "schema": schema(list(table.columns)),
             **partitioned,

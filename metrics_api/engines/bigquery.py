@@ -251,6 +251,23 @@ class BigQueryWarehouse(Connected):
             job = self._dry(sql)
         return JobCost(bytes=job.total_bytes_processed)
 
+    def version(self, table: str) -> str | None:
+        """Of a table in BigQuery's own storage when it was last changed, unless rows are streaming in: of these its
+        description knows nothing until they are written."""
+        parts = [part.name for part in BigQueryDialect().table(table).parts]
+        usual = (self._target.dataset or self._target.project).split(".")
+        path = [*usual[: 3 - len(parts)], *parts]
+        if "*" in parts[-1] or len(path) < 3:
+            return None
+        try:
+            with self._told():
+                found = self._client.get_table(".".join(path), retry=patience())
+        except _NotThere:
+            return None
+        if found.table_type != "TABLE" or found.streaming_buffer is not None or found.modified is None:
+            return None
+        return f"{found.created}:{found.modified}:{found.num_rows}:{found.num_bytes}:{found.etag}"
+
     def columns(self, table: str) -> tuple[tuple[str, str], ...] | None:
         parts = [part.name for part in BigQueryDialect().table(table).parts]
         if "*" in parts[-1]:  # Tables by the day: only a statement knows what they have in common.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -78,7 +79,18 @@ def _integer(bits: int) -> exp.DataType:
 class DuckDBWarehouse(Connected):
     """One database, opened once; each statement has a cursor of its own."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, path: str, timeout: int | None = None) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        path: str,
+        timeout: int | None = None,
+        *,
+        stamp: str | None = None,
+        files: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """`stamp` tells apart the states of the database's file, `files` are those of each table."""
+        self._stamp = stamp
+        self._files = files or {}
         self._connection = connection
         self._path = path
         self._timeout = timeout
@@ -108,6 +120,29 @@ class DuckDBWarehouse(Connected):
             except duckdb.CatalogException:
                 return None
         return tuple((str(row[0]), str(row[1])) for row in described)
+
+    def version(self, table: str) -> str | None:
+        """Of a table of a file that nobody can write to while it is open, that file's stamp as it was opened; of local
+        files those that there are now. Views may read anything, and object storage is not asked."""
+        name = DuckDBDialect().table(table)
+        if (patterns := self._files.get(name.sql("duckdb").lower())) is not None:
+            return self._version_of(patterns)
+        if self._stamp is None:
+            return None
+        *schema, own = (part.name.lower() for part in name.parts)
+        with self._cursor() as cursor:
+            asked = "FROM duckdb_tables() WHERE lower(table_name) = ? AND lower(schema_name) = ? AND NOT temporary"
+            found = cursor.execute(f"SELECT 1 {asked}", [own, schema[-1] if schema else "main"]).fetchall()
+        return self._stamp if found else None
+
+    def _version_of(self, patterns: Sequence[str]) -> str | None:
+        """The files of these patterns, each as it lies there now."""
+        if any("://" in one for one in patterns):
+            return None
+        with self._cursor() as cursor:
+            found = [row for one in patterns for row in cursor.execute("FROM glob(?)", [one]).fetchall()]
+        stamps = [(str(name), _stamp(Path(name))) for (name,) in found]
+        return sha256(repr(sorted(stamps)).encode()).hexdigest() if all(stamp for _, stamp in stamps) else None
 
     def close(self) -> None:
         self._cursors.close()
@@ -171,6 +206,7 @@ def connect(settings: Mapping[str, object], folder: Path) -> DuckDBWarehouse:
     timeout = whole(settings, "statement_timeout") if "statement_timeout" in settings else None
     path = str(settings.get("path", _MEMORY))
     secrets = [str(one) for one in (settings.get("token"), *_mapping(settings, "object_storage").values()) if one]
+    before = _stamp(folder / path)
     try:
         connection = _opened(path, settings, folder)
         for statement in (*_limits(settings), *_storage(settings), *_views(settings, folder)):
@@ -180,7 +216,33 @@ def connect(settings: Mapping[str, object], folder: Path) -> DuckDBWarehouse:
         for one in secrets:
             said = without(one, said)
         raise WarehouseError(f"DuckDB cannot open {path}: {said}") from None
-    return DuckDBWarehouse(connection, path, timeout)
+    # A file that was replaced just then may be the one or the other.
+    sure = before if _is_read_only(settings) and before == _stamp(folder / path) else None
+    return DuckDBWarehouse(connection, path, timeout, stamp=sure, files=_local(settings, folder))
+
+
+def _stamp(file: Path) -> str | None:
+    """What tells apart the states of a file; None where there is none."""
+    try:
+        told = file.stat()
+    except OSError:
+        return None
+    return f"{told.st_dev}:{told.st_ino}:{told.st_size}:{told.st_mtime_ns}:{told.st_ctime_ns}"
+
+
+def _is_read_only(settings: Mapping[str, object]) -> bool:
+    return yes(settings, "read_only") if "read_only" in settings else True
+
+
+def _local(settings: Mapping[str, object], folder: Path) -> Mapping[str, Sequence[str]]:
+    """The patterns of the files of each table, by its name in statements; not those of formats with a log."""
+    found = {}
+    for name, written in _mapping(settings, "tables").items():
+        places, reader = _files(name, written)
+        if reader in _ENDINGS.values():
+            at = [one if "://" in one else str(folder / one) for one in places]
+            found[DuckDBDialect().table(name).sql("duckdb").lower()] = at
+    return found
 
 
 _MEMORY = ":memory:"
@@ -193,7 +255,6 @@ def _opened(path: str, settings: Mapping[str, object], folder: Path) -> duckdb.D
         raise WarehouseError("the warehouse has both `path` and `tables`", fix="Files are read without a database.")
     if path == _MEMORY:
         return duckdb.connect()
-    read_only = yes(settings, "read_only") if "read_only" in settings else True
     if path.startswith("md:"):
         token = {"motherduck_token": str(settings["token"])} if "token" in settings else {}
         return duckdb.connect(path, config={**token, "custom_user_agent": "metrics-api"})
@@ -203,7 +264,7 @@ def _opened(path: str, settings: Mapping[str, object], folder: Path) -> duckdb.D
             f"there is no DuckDB file {file}",
             fix="Check `path` of the warehouse; `metrics-api demo` builds an example.",
         )
-    return duckdb.connect(str(file), read_only=read_only)
+    return duckdb.connect(str(file), read_only=_is_read_only(settings))
 
 
 def _mapping(settings: Mapping[str, object], name: str) -> Mapping[str, object]:
@@ -250,15 +311,8 @@ _ENDINGS = {"parquet": "parquet", "csv": "csv", "json": "json", "jsonl": "json",
 def _views(settings: Mapping[str, object], folder: Path) -> Iterator[str]:
     """A view over the files of each table, through which statistics of row groups and folders still prune."""
     for name, written in _mapping(settings, "tables").items():
-        table = written if isinstance(written, Mapping) else {"files": written}
-        if unknown := [word for word in table if word not in ("files", "format")]:
-            fix = did_you_mean(unknown[0], ("files", "format"), what="words of a table")
-            raise WarehouseError(f"`tables.{name}` of the warehouse has no `{unknown[0]}`", fix=fix)
-        files = table.get("files")
-        places = [str(one) for one in (files if isinstance(files, list) else [files]) if one]
-        if not places:
-            raise WarehouseError(f"`tables.{name}` of the warehouse names no `files`")
-        reader = _READERS[_format(name, table, places[0])]
+        places, said = _files(name, written)
+        reader = _READERS[said]
         sources = [_quoted(one if "://" in one else folder / one) for one in places]
         listed = sources[0] if len(sources) == 1 else f"[{', '.join(sources)}]"
         *schema, _ = name.split(".")
@@ -266,6 +320,19 @@ def _views(settings: Mapping[str, object], folder: Path) -> Iterator[str]:
             yield f"CREATE SCHEMA IF NOT EXISTS {DuckDBDialect().table('.'.join(schema)).sql('duckdb')}"
         view = DuckDBDialect().table(name).sql("duckdb")
         yield f"CREATE VIEW {view} AS FROM {reader.format(listed)}"
+
+
+def _files(name: str, written: object) -> tuple[list[str], str]:
+    """Where the files of a table are, and their format."""
+    table = written if isinstance(written, Mapping) else {"files": written}
+    if unknown := [word for word in table if word not in ("files", "format")]:
+        fix = did_you_mean(unknown[0], ("files", "format"), what="words of a table")
+        raise WarehouseError(f"`tables.{name}` of the warehouse has no `{unknown[0]}`", fix=fix)
+    files = table.get("files")
+    places = [str(one) for one in (files if isinstance(files, list) else [files]) if one]
+    if not places:
+        raise WarehouseError(f"`tables.{name}` of the warehouse names no `files`")
+    return places, _format(name, table, places[0])
 
 
 def _format(name: str, table: Mapping[str, object], place: str) -> str:

@@ -151,6 +151,11 @@ class Warehouse(Protocol):
         clustered, sorted or indexed by, in small letters. None: it does not tell."""
         ...
 
+    def version(self, table: str) -> str | None:
+        """A text that is another one whenever the rows of a table may be others than when it was told. None: the
+        warehouse does not tell, or there is no such table. Never one that could miss a change."""
+        ...
+
     def close(self) -> None:
         """Release everything; further calls fail."""
         ...
@@ -182,6 +187,9 @@ class Connected(ABC):
         return retried(asked, end)
 
     def keys(self, table: str) -> frozenset[str] | None:
+        return None
+
+    def version(self, table: str) -> str | None:
         return None
 
     @contextmanager

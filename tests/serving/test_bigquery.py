@@ -264,6 +264,24 @@ def test_the_columns_of_a_table(opened_one: BigQueryWarehouse) -> None:
     anywhere.close()
 
 
+def test_the_version_of_a_table_changes_with_its_rows(opened_one: BigQueryWarehouse) -> None:
+    def put(*rows: str) -> None:
+        names = ("loads", "loads_view", "loads_streaming", "loads_*")
+        tables = {name: {"columns": [("id", "STRING")], "rows": [[one] for one in rows]} for name in names}
+        place = {"project": on_bigquery.PROJECT, "dataset": on_bigquery.DATASET}
+        on_bigquery.server().tell("tables", {**place, "tables": tables})
+
+    put("a")
+    first = opened_one.version("loads")
+    assert first is not None
+    assert opened_one.version("loads") == opened_one.version(f"{on_bigquery.DATASET}.loads") == first
+    put("b")
+    assert opened_one.version("loads") not in (first, None)
+    # A view tells when it was written, and of rows that stream in nothing is known.
+    for name in ("loads_view", "loads_streaming", "loads_*", "nothing_there", "elsewhere.loads"):
+        assert opened_one.version(name) is None, name
+
+
 def test_columns_that_tables_have_by_how_they_are_kept(opened_one: BigQueryWarehouse) -> None:
     tables = {name: {"columns": COLUMNS[:1], "rows": []} for name in ("loads_by_arrival", "events_*")}
     on_bigquery.server().tell(

@@ -187,6 +187,38 @@ def test_the_columns_of_a_table(folder: Path) -> None:
     warehouse.close()
 
 
+def test_the_version_of_a_table_changes_with_its_rows() -> None:
+    session = clickhouse.client()
+    session.command(
+        "CREATE TABLE versioned (id Int64, n Int64, day Date) ENGINE = MergeTree PARTITION BY day ORDER BY id"
+    )
+    session.command("CREATE VIEW versioned_view AS SELECT * FROM versioned")
+    session.command("CREATE TABLE versioned_memory (id Int64) ENGINE = Memory")
+    warehouse = reached(database="default")
+    seen = [warehouse.version("versioned")]
+    for change in (
+        "INSERT INTO versioned VALUES (1, 1, '2026-01-01')",
+        "INSERT INTO versioned VALUES (1, 1, '2026-01-01')",
+        "ALTER TABLE versioned UPDATE n = 2 WHERE id = 1 SETTINGS mutations_sync = 2",
+        "DELETE FROM versioned WHERE id = 1 SETTINGS mutations_sync = 2",
+        "INSERT INTO versioned VALUES (3, 1, '2026-01-02')",
+    ):
+        session.command(change)
+        found = warehouse.version("versioned")
+        assert found not in seen, change
+        assert warehouse.version("default.versioned") == found
+        seen.append(found)
+    session.command("ALTER TABLE versioned DROP PARTITION '2026-01-02'")
+    assert warehouse.version("versioned") == seen[-2]  # The same parts as before the last rows came.
+    session.command("DROP TABLE versioned SYNC")
+    assert warehouse.version("versioned") is None
+    assert [warehouse.version(name) for name in ("versioned_view", "versioned_memory", "nowhere.at_all")] == [None] * 3
+    assert warehouse.version("\"{odd} 'name'\"") is None
+    session.command("DROP TABLE versioned_view")
+    session.command("DROP TABLE versioned_memory")
+    warehouse.close()
+
+
 TYPED = """
 SELECT toInt8(-1), toUInt64(2), 0.5::Float32, nan, toDecimal128('12345678901234567890.5', 9), 'x',
     toFixedString('ab', 2), true, toDate('2026-01-31'), toDate32('1960-01-31'),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import duckdb
@@ -104,3 +105,68 @@ def test_a_statement_that_takes_too_long(tmp_path: Path) -> None:
     warehouse.close()
     with pytest.raises(WarehouseError, match="DuckDB: the connection is closed"):
         warehouse.run("SELECT 1")
+
+
+# -- versions of tables -----------------------------------------------------------------------------------------------
+
+
+def write(file: Path, rows: int) -> None:
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("CREATE SCHEMA IF NOT EXISTS raw")
+        connection.execute(f"CREATE OR REPLACE TABLE raw.events AS SELECT range AS id FROM range({rows})")
+        connection.execute("CREATE OR REPLACE TABLE users AS SELECT 1 AS id")
+        connection.execute("CREATE OR REPLACE VIEW seen AS FROM users")
+
+
+def test_the_version_of_a_table_is_that_of_the_file_that_was_opened(tmp_path: Path) -> None:
+    file = tmp_path / "shop.duckdb"
+    write(file, 10)
+    first = connect({"path": "shop.duckdb"}, tmp_path)
+    told = first.version("raw.events")
+    assert told is not None
+    assert first.version("users") == first.version("main.users") == first.version("RAW.Events") == told
+    # A view may read files beside it; what is not there has no version.
+    assert [first.version(name) for name in ("seen", "events", "raw.users", "nothing")] == [None] * 4
+    # Another file in its place is not what is read here.
+    write(tmp_path / "new.duckdb", 11)
+    (tmp_path / "new.duckdb").replace(file)
+    assert first.version("users") == told
+    first.close()
+    second = connect({"path": "shop.duckdb"}, tmp_path)
+    assert second.version("users") not in (told, None)
+    second.close()
+
+
+def test_what_can_be_written_to_has_no_version(tmp_path: Path) -> None:
+    write(tmp_path / "shop.duckdb", 10)
+    for settings in ({"path": "shop.duckdb", "read_only": False}, {}):
+        warehouse = connect(settings, tmp_path)
+        assert warehouse.version("users") is None
+        warehouse.close()
+
+
+@pytest.mark.parametrize("change", ["another", "longer", "as_long", "fewer"])
+def test_the_version_of_files_changes_with_each_of_them(tmp_path: Path, change: str) -> None:
+    files(tmp_path)
+    warehouse = connect({"tables": {"events": "events/*/*.parquet", "raw.rows": ["events.csv"]}}, tmp_path)
+    told, rows = warehouse.version("events"), warehouse.version("raw.rows")
+    assert None not in (told, rows)
+    assert warehouse.version("events") == told != rows
+    day = tmp_path / "events" / "day=2026-01-02"
+    (one,) = day.glob("*.parquet")
+    match change:
+        case "another":
+            (day / "more.parquet").write_bytes(one.read_bytes())
+        case "longer":
+            with one.open("ab") as opened:
+                opened.write(b" ")
+        case "as_long":
+            said = one.stat()
+            one.write_bytes(one.read_bytes())
+            os.utime(one, ns=(said.st_atime_ns, said.st_mtime_ns))  # As a copy that keeps times does.
+        case "fewer":
+            one.unlink()
+    assert warehouse.version("events") not in (told, None)
+    assert warehouse.version("raw.rows") == rows
+    assert warehouse.version("nothing") is None
+    warehouse.close()
