@@ -42,6 +42,16 @@ def lineage(plan: Plan, model: SemanticModel) -> tuple[ReadTable, ...]:
     return tuple(_table(model, *key, read) for key, read in found.items())
 
 
+def versioned_tables(plan: Plan, model: SemanticModel) -> tuple[str, ...]:
+    """The tables of a plan whose own version tells that rows have changed: those without a column that does.
+
+    That is sources without `loaded_at` and tables of entities. A view's text says nothing of its rows.
+    """
+    scans = (one for one in nodes(plan) if isinstance(one, Scan) and one.view is None)
+    without = (one.table for one in scans if one.source not in model.sources or not model.sources[one.source].loaded_at)
+    return tuple(dict.fromkeys(without))
+
+
 def _table(model: SemanticModel, name: str, table: str, read: dict[str, set[str]]) -> ReadTable:
     source = model.sources.get(name)
     named = list(_fields_of_source(source, table) if source else _fields_of_entity(model.entities[name], table))

@@ -33,7 +33,7 @@ from metrics_api.semantic.model import SemanticModel, Source
 from metrics_api.serving.asking import ask
 from metrics_api.serving.finishing import finished
 from metrics_api.serving.freshness import newest
-from metrics_api.serving.lineage import ReadTable, lineage
+from metrics_api.serving.lineage import ReadTable, lineage, versioned_tables
 from metrics_api.serving.missing import explain_failure
 from metrics_api.sql.dialect import Dialect
 
@@ -76,6 +76,20 @@ class Prepared:
     """Equal for equal answers: of the definitions, the statement with dates and values, and how far data reaches."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A statement, and what a key needs: a digest of all that is definite, and the tables whose versions it takes."""
+
+    statement: Statement
+    digest: str
+    versioned: tuple[str, ...]
+
+    def prepared(self, query: MetricQuery, bound: BoundQuery, version: Callable[[str], str | None]) -> Prepared:
+        versions = [(one, version(one)) for one in self.versioned]
+        key = sha256(repr((self.digest, versions)).encode()).hexdigest() if versions else self.digest
+        return Prepared(query, bound, self.statement, key)
+
+
 class Project:
     """A folder of definitions, ready to be asked. Safe to use from several threads."""
 
@@ -102,12 +116,13 @@ class Project:
         """Whether questions are put together in one statement where they can be; None: where that is cheaper."""
         self._warehouse: Warehouse | None = None
         self._connecting = threading.Lock()
-        self._statements: _Recent[tuple[Statement, str]] = _Recent(2_048)
+        self._statements: _Recent[_Known] = _Recent(2_048)
         self._connected_by: Mapping[str, object] | None = None
         self._users = _Users()
         self._shared: _Recent[SharedStatement] = _Recent(256)
         self._reached: dict[Source, tuple[float, datetime, datetime]] = {}
-        self._asking: defaultdict[Source, threading.Lock] = defaultdict(threading.Lock)
+        self._versions: dict[str, tuple[float, str | None]] = {}
+        self._asking: defaultdict[Source | str, threading.Lock] = defaultdict(threading.Lock)
         self._freshness_seconds = freshness_seconds
 
     def __repr__(self) -> str:
@@ -339,9 +354,13 @@ class Project:
         key = (query, bound.first, bound.last, bound.data_through)
         if (found := self._statements.get(key)) is None:
             statement = self._statement(bound)
-            found = (statement, self._digest(query, bound, statement))
+            found = _Known(
+                statement, self._digest(query, bound, statement), versioned_tables(statement.plan, self.model)
+            )
             self._statements.put(key, found)
-        return Prepared(query, bound, *found)
+        for table in found.versioned:
+            self._ask_version(table, fresh=fresh)
+        return found.prepared(query, bound, self._version_of)
 
     def ready(self, query: MetricQuery) -> Prepared | None:
         """As `prepared`, where that takes no time: all is known and compiled. None otherwise, also for wrong ones."""
@@ -355,7 +374,9 @@ class Project:
             return None
         bound = bound.known_through(min(known, default=bound.as_of))
         found = self._statements.get((query, bound.first, bound.last, bound.data_through))
-        return None if found is None else Prepared(query, bound, *found)
+        if found is None or not all(self._is_known(one) for one in found.versioned):
+            return None
+        return found.prepared(query, bound, self._version_of)
 
     def _digest(self, query: MetricQuery, bound: BoundQuery, statement: Statement) -> str:
         """What an answer depends on: the statement's text has the dates and values; the rest says how it is shaped."""
@@ -415,6 +436,21 @@ class Project:
             until = as_of + timedelta(seconds=self._freshness_seconds)
             self._reached[source] = (time.monotonic(), reached, until)
             return reached
+
+    def _is_known(self, table: str) -> bool:
+        """Whether the table's version was asked a moment ago."""
+        known = self._versions.get(table)
+        return known is not None and time.monotonic() - known[0] < self._freshness_seconds
+
+    def _version_of(self, table: str) -> str | None:
+        return self._versions[table][1]
+
+    def _ask_version(self, table: str, *, fresh: bool) -> None:
+        """Know the version of a table as it is now, or was a moment ago."""
+        with self._asking[table]:
+            if fresh or not self._is_known(table):
+                asked = time.monotonic()
+                self._versions[table] = (asked, self.warehouse().version(table))
 
     def warehouse(self) -> Warehouse:
         """The connection, made at first use. Raises WarehouseError, MissingDriver, or what a setting lacks."""

@@ -190,7 +190,9 @@ class Service:
 
     def _times(self, prepared: Prepared) -> tuple[float, float]:
         """For how many seconds an answer is served, and for how many more while a new one is made."""
-        return self.settings.ttl, self.settings.stale
+        times = self.project.model.cache_times(prepared.bound.metric)
+        ttl = self.settings.ttl if times.ttl is None else times.ttl.total_seconds()
+        return ttl, self.settings.stale if times.stale is None else times.stale.total_seconds()
 
     # -- asking the warehouse -----------------------------------------------------------------------------------------
 
