@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from metrics_api.errors import MetricsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from starlette.applications import Starlette
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from metrics_api.query.metric_query import MetricQuery as MetricQuery
     from metrics_api.serving.project import Project
     from metrics_api.serving.reloading import Reloading
+    from metrics_api.serving.stores import Shared
 
 __version__ = "0.1.0"
 __all__ = ["MetricsError", "Project", "__version__", "create_app", "load_project"]
@@ -30,11 +32,16 @@ def load_project(path: str | Path, warehouse: str | None = None, target: str | N
     return load_project(path, warehouse, target)
 
 
-def create_app(project: Project, *, reload: Reloading | None = None) -> Starlette:
-    """The ASGI application that serves a project at `/graphql`; `reload` tells when its definitions are read again."""
+def create_app(
+    project: Project, *, reload: Reloading | None = None, shared: Callable[[], Shared] | None = None
+) -> Starlette:
+    """The ASGI application that serves a project at `/graphql`; `reload` tells when its definitions are read again.
+
+    `shared` opens a store of answers that several workers share, such as `serving.redis_store.RedisStore`.
+    """
     from metrics_api.web.app import create_app
 
-    return create_app(project, reload=reload)
+    return create_app(project, reload=reload, shared=shared)
 
 
 def __getattr__(name: str) -> object:

@@ -37,6 +37,18 @@ TargetName = Annotated[
     ),
 ]
 
+RedisUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--redis",
+        envvar="METRICS_API_REDIS",
+        help="A store of answers that several servers share: redis://HOST:6379/0. With a password say it in the "
+        "environment: everybody on a machine sees its command lines.",
+        show_default=False,
+        show_envvar=True,
+    ),
+]
+
 From = Annotated[
     str | None, typer.Option("--from", help="First local date, 2026-01-31.", rich_help_panel=RANGE, show_default=False)
 ]

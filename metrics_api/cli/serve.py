@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from metrics_api.cli.options import ProjectFolder, TargetName, WarehouseName
+from metrics_api.cli.options import ProjectFolder, RedisUrl, TargetName, WarehouseName
 from metrics_api.cli.ready_query import ready_query
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from metrics_api.serving.project import Project
+    from metrics_api.serving.redis_store import RedisStore
     from metrics_api.serving.reloading import Reloading
 
 EXAMPLES = """\
@@ -22,6 +25,7 @@ Examples:
   metrics-api serve -p metrics --warehouse production --port 9000
   metrics-api serve --reload
   metrics-api serve --git-pull 60s
+  METRICS_API_REDIS=redis://cache:6379/0 metrics-api serve
   metrics-api serve --host 0.0.0.0 --allow-anonymous
 """
 
@@ -52,6 +56,7 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    redis: RedisUrl = None,
 ) -> None:
     """Check the definitions, then serve them through GraphQL at /graphql.
 
@@ -65,7 +70,7 @@ def serve(
     seconds = _seconds(git_pull) if git_pull else None
     how = Reloading(load, find_folder(project), signal=True, files=reload, git_seconds=seconds)
     with bound(host, port, allow_anonymous=allow_anonymous) as listening:
-        serve_project(load(), listening, how)
+        serve_project(load(), listening, how, shared_store(redis))
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -118,7 +123,22 @@ def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ..
     return family, address
 
 
-def serve_project(project: "Project", listening: socket.socket, how: "Reloading | None" = None) -> None:
+def shared_store(redis: str | None) -> "Callable[[], RedisStore] | None":
+    """What opens the shared store, once it is known to be possible. Raises MissingDriver, QueryError."""
+    if redis is None:
+        return None
+    from metrics_api.serving.redis_store import RedisStore
+
+    RedisStore(redis)
+    return partial(RedisStore, redis)
+
+
+def serve_project(
+    project: "Project",
+    listening: socket.socket,
+    how: "Reloading | None" = None,
+    shared: "Callable[[], RedisStore] | None" = None,
+) -> None:
     """Serve until interrupted. Raises WarehouseError at once when the warehouse cannot be reached."""
     import uvicorn
 
@@ -128,7 +148,7 @@ def serve_project(project: "Project", listening: socket.socket, how: "Reloading 
     project.warehouse()
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(project, reload=how),
+            create_app(project, reload=how, shared=shared),
             log_level="warning",
             server_header=False,
             proxy_headers=False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -18,6 +18,7 @@ from metrics_api.graphql_schema.schema import build_schema
 from metrics_api.serving.project import Project
 from metrics_api.serving.reloading import Reloading
 from metrics_api.serving.service import Service, ServiceSettings
+from metrics_api.serving.stores import Shared
 from metrics_api.web.graphql_view import GraphQLView
 from metrics_api.web.health import healthz, readyz
 from metrics_api.web.live import Edition, Live
@@ -42,11 +43,13 @@ def create_app(
     most_bytes: int = MOST_BYTES,
     rows_at_once: bool = True,
     reload: Reloading | None = None,
+    shared: Callable[[], Shared] | None = None,
 ) -> Starlette:
     """The application: `/graphql`, `/healthz`, `/readyz`. The project stays open; whoever made it closes it.
 
     Without `rows_at_once` every value of an answer goes through GraphQL's stock executor, forty times as slowly.
     `reload` tells when the definitions are read again, while the application's lifespan goes on.
+    `shared` opens a store of answers that several workers share.
     Raises DefinitionError when two names would be one in GraphQL, MissingDriver where `reload` needs what is not there.
     """
     if reload is not None:
@@ -56,7 +59,7 @@ def create_app(
     def publish(project: Project, before: Edition | None) -> Edition:
         """Raises DefinitionError as `create_app` does."""
         schema = build_schema(project.model, project.definitions)
-        service = Service(project, settings)
+        service = Service(project, settings, shared=shared() if shared else None)
         graphql = GraphQLView(service, schema, limits or RequestLimits(), at_once=rows_at_once)
         routes = [
             Route("/", lambda request: RedirectResponse("/graphql")),
