@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from metrics_api.serving.stores import Shared
 
 __version__ = "0.1.0"
-__all__ = ["MetricsError", "Project", "__version__", "create_app", "load_project"]
+__all__ = ["MetricsError", "Project", "__version__", "create_app", "load_project", "openapi_document"]
 
 
 def load_project(path: str | Path, warehouse: str | None = None, target: str | None = None) -> Project:
@@ -35,13 +35,21 @@ def load_project(path: str | Path, warehouse: str | None = None, target: str | N
 def create_app(
     project: Project, *, reload: Reloading | None = None, shared: Callable[[], Shared] | None = None
 ) -> Starlette:
-    """The ASGI application that serves a project at `/graphql`; `reload` tells when its definitions are read again.
+    """The ASGI application that serves a project at `/graphql` and `/v1`.
 
-    `shared` opens a store of answers that several workers share, such as `serving.redis_store.RedisStore`.
+    `reload` tells when its definitions are read again; `shared` opens a store of answers that several workers share,
+    such as `serving.redis_store.RedisStore`.
     """
     from metrics_api.web.app import create_app
 
     return create_app(project, reload=reload, shared=shared)
+
+
+def openapi_document(project: Project) -> str:
+    """What OpenAPI tells of a project's REST interface, as JSON. Asks the warehouse nothing."""
+    from metrics_api.web.rest.api import openapi_text
+
+    return openapi_text(project)
 
 
 def __getattr__(name: str) -> object:

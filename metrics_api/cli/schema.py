@@ -35,7 +35,7 @@ def schema(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit with 1 if a file is stale.")] = False,
     editor: Annotated[bool, typer.Option("--editor", help="Write only the file for editors.")] = False,
 ) -> None:
-    """Write definitions.schema.json (the file format) and schema.graphql (the project's API).
+    """Write definitions.schema.json (the file format), schema.graphql and openapi.json (the project's API).
 
     Beside them .metrics-api/definitions.schema.json in the project's folder, for editors: it knows the project's own
     events, metrics and other names. It is not for version control, and --check leaves it alone.
@@ -82,6 +82,7 @@ def write_editor_schema(project: Path | None, target: str | None = None) -> Path
 
 
 def _generated(project: Path | None, target: str | None) -> Iterator[tuple[str, str]]:
+    from metrics_api import Project, openapi_document
     from metrics_api.cli.project_folder import read_project
     from metrics_api.definitions.json_schema import definitions_schema
     from metrics_api.families import metric_types
@@ -89,5 +90,6 @@ def _generated(project: Path | None, target: str | None) -> Iterator[tuple[str, 
 
     written = definitions_schema(metric_types())
     yield "definitions.schema.json", json.dumps(written, indent=2, ensure_ascii=False) + "\n"
-    model, definitions, _ = read_project(project, target)
+    model, definitions, folder = read_project(project, target)
     yield "schema.graphql", print_sdl(build_schema(model, definitions))
+    yield "openapi.json", openapi_document(Project(model, definitions, folder))

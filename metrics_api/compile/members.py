@@ -29,6 +29,6 @@ def _page(query: BoundQuery, people: Plan) -> Plan:
     if page.after is not None:
         told = Filter(told, call("gt", Col("id"), text(page.after)))
     # Cut before anything is looked up: a page costs a page, however many people there are.
-    first = Named("page", Sort(told, (("id", False),), page.first + 1))
-    described = with_attributes(query, first, page.attributes)
+    told = told if query.all_rows else Sort(told, (("id", False),), page.first + 1)
+    described = with_attributes(query, Named("page", told), page.attributes)
     return Project(described, keep("id", *page.attributes))

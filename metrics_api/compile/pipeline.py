@@ -74,7 +74,7 @@ def plan_of(query: BoundQuery) -> Plan:
         parts = with_cohorts_of_each_bucket(ranked, lambda asked: with_subtotals(asked, parts_of))
     named = {part: with_own_names(plan, names) for part, plan in parts.items()}
     counted = family.finish.columns(query) if family.finish is not None else ()
-    limits = {part: MOST_COUNTS if part in counted else query.limit for part in named}
+    limits = {part: MOST_COUNTS if part in counted else None for part in named}
     return combined({part: ordered(query, plan, columns[part], limits[part]) for part, plan in named.items()}, columns)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -103,7 +103,13 @@ class DuckDBWarehouse(Connected):
     def begun(self, sql: str, tag: str, stop: Stop, *, whole: bool) -> Iterator[Stream]:
         with self._cursor() as cursor, ends(cursor.interrupt, stop, self._timeout, "DuckDB"):
             asked = cursor.sql(sql)
-            yield Stream(iter([asked.to_arrow_table()]) if whole else _pieces(asked))
+            if whole:
+                yield Stream(iter([asked.to_arrow_table()]))
+                return
+            with closing(
+                _pieces(asked)
+            ) as pieces:  # Rows that nobody read would keep the cursor from the next statement.
+                yield Stream(pieces)
 
     def estimate(self, sql: str) -> Cost:
         """Rows that the scans are expected to read; bytes are not told."""
@@ -171,7 +177,7 @@ _PIECE = 65_536
 """Rows of a piece."""
 
 
-def _pieces(asked: duckdb.DuckDBPyRelation) -> Iterator[pa.Table]:
+def _pieces(asked: duckdb.DuckDBPyRelation) -> Generator[pa.Table]:
     import pyarrow as pa
 
     reader = asked.to_arrow_reader(_PIECE)

@@ -496,13 +496,15 @@ def on_every_period(query: BoundQuery, counted: Plan) -> Plan:
 def ordered(query: BoundQuery, rows: Plan, columns_: Sequence[Column], limit: int | None = None) -> Plan:
     """The rows of a part in the asked order, ties and the rest by bucket, breakdowns and step.
 
-    One more than the limit (the question's, unless said), to know whether there are more.
+    One more than the limit (the question's, unless said), to know whether there are more; all where all are asked for.
     """
     asked = dict(query.order)
     usual = usual_order(one.name for one in query.by)
     there = {column.name for column in columns_}
     by = tuple((name, asked.get(name, False)) for name in dict.fromkeys((*asked, *usual)) if name in there)
-    return Sort(rows, by, (query.limit if limit is None else limit) + 1) if by else rows
+    if limit is None and not query.all_rows:
+        limit = query.limit
+    return Sort(rows, by, None if limit is None else limit + 1) if by else rows
 
 
 def combined(parts: Mapping[str, Plan], columns_: Mapping[str, Sequence[Column]]) -> Plan:

@@ -116,9 +116,14 @@ def objects(pieces: Sequence[str | pa.Array], count: int) -> bytes:
 
 def listed(rows: pa.Array) -> bytes:
     """A list of values that are JSON already."""
+    return b"[" + joined(rows, ",") + b"]"
+
+
+def joined(rows: pa.Array, between: str) -> bytes:
+    """All texts of a column as one."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     whole = pa.LargeListArray.from_arrays(pa.array([0, len(rows)], pa.int64()), rows.cast(pa.large_string()))
-    joined: bytes = pc.binary_join(whole, pa.scalar(",", pa.large_string()))[0].as_buffer().to_pybytes()
-    return b"[" + joined + b"]"
+    found: bytes = pc.binary_join(whole, pa.scalar(between, pa.large_string()))[0].as_buffer().to_pybytes()
+    return found

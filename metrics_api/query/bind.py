@@ -67,6 +67,8 @@ class BoundQuery:
     as_of: datetime
     data_through: datetime
     subtotals: bool = False
+    all_rows: bool = False
+    """Whether nothing is cut, by neither `limit` nor the size of a page (set by whoever streams the answer)."""
     finer: tuple[Dimension, ...] = ()
     """Of a subtotal, the breakdowns of the question it stands beside: `by` begins them (set by the compiler)."""
     compare: Compare | None = None
@@ -94,6 +96,11 @@ class BoundQuery:
     def sources(self) -> tuple[Source, ...]:
         """What is read: for the metric, and for the cohorts."""
         return tuple(dict.fromkeys(source for one in (self.metric, *self.cohorts) for source in one.sources))
+
+    @property
+    def late_arrival(self) -> timedelta:
+        """How long after they happen events may still come."""
+        return max((one.late_arrival.elapsed for one in self.sources if one.late_arrival), default=timedelta(0))
 
     @property
     def periods(self) -> tuple[Period, ...]:

@@ -264,13 +264,12 @@ class Project:
         rows = next(iter(parts.values()))
         family = families()[bound.metric.type]
         for name in [name for name in parts if family.is_flagged(name)]:
-            late = max((one.late_arrival.elapsed for one in bound.sources if one.late_arrival), default=timedelta(0))
             parts[name] = with_completeness(
                 parts[name],
                 bound.periods,
                 partial(family.is_complete, bound),
                 data_through=bound.data_through,
-                late=late,
+                late=bound.late_arrival,
             )
         info = Info(
             metric=bound.metric.name,
@@ -361,6 +360,10 @@ class Project:
         for table in found.versioned:
             self._ask_version(table, fresh=fresh)
         return found.prepared(query, bound, self._version_of)
+
+    def check(self, query: MetricQuery) -> None:
+        """Raises QueryError with all that is wrong with a question; asks the warehouse nothing."""
+        bind(query, self.model, families(), now=self.clock(), limits=self.limits)
 
     def ready(self, query: MetricQuery) -> Prepared | None:
         """As `prepared`, where that takes no time: all is known and compiled. None otherwise, also for wrong ones."""

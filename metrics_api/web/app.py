@@ -24,6 +24,9 @@ from metrics_api.web.health import healthz, readyz
 from metrics_api.web.live import Edition, Live
 from metrics_api.web.reloading import check, reloading
 from metrics_api.web.requests import BodyLimit, RequestIds, failure, request_id_of
+from metrics_api.web.rest.api import endpoints as rest_endpoints
+from metrics_api.web.rest.endpoint import routes as rest_routes
+from metrics_api.web.rest.exports import ExportLimits
 
 MOST_BYTES = 64 * 1024
 """Of one request's body."""
@@ -32,7 +35,9 @@ MOST_BYTES = 64 * 1024
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     request_id = request_id_of(request.scope)
-    return failure(error.detail, Code.QUERY_INVALID, status=error.status_code, request_id=request_id)
+    response = failure(error.detail, Code.QUERY_INVALID, status=error.status_code, request_id=request_id)
+    response.headers.update(error.headers or {})
+    return response
 
 
 def create_app(
@@ -40,18 +45,22 @@ def create_app(
     limits: RequestLimits | None = None,
     settings: ServiceSettings | None = None,
     *,
+    export: ExportLimits | None = None,
     most_bytes: int = MOST_BYTES,
     rows_at_once: bool = True,
     reload: Reloading | None = None,
     shared: Callable[[], Shared] | None = None,
 ) -> Starlette:
-    """The application: `/graphql`, `/healthz`, `/readyz`. The project stays open; whoever made it closes it.
+    """The application: `/graphql`, `/v1` for REST, `/healthz`, `/readyz`.
+
+    The project stays open; whoever made it closes it.
 
     Without `rows_at_once` every value of an answer goes through GraphQL's stock executor, forty times as slowly.
     `reload` tells when the definitions are read again, while the application's lifespan goes on.
     `shared` opens a store of answers that several workers share.
     Raises DefinitionError when two names would be one in GraphQL, MissingDriver where `reload` needs what is not there.
     """
+    limits = limits or RequestLimits()
     if reload is not None:
         check(reload)
     live: Live
@@ -60,12 +69,13 @@ def create_app(
         """Raises DefinitionError as `create_app` does."""
         schema = build_schema(project.model, project.definitions)
         service = Service(project, settings, shared=shared() if shared else None)
-        graphql = GraphQLView(service, schema, limits or RequestLimits(), at_once=rows_at_once)
+        graphql = GraphQLView(service, schema, limits, at_once=rows_at_once)
         routes = [
             Route("/", lambda request: RedirectResponse("/graphql")),
             Route("/graphql", graphql),
             Route("/healthz", healthz),
             Route("/readyz", readyz(project, lambda: live)),
+            *rest_routes(rest_endpoints(service, limits, export)),
         ]
         return Edition(project, Router(routes), service.close)
 

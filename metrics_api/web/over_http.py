@@ -6,13 +6,14 @@ https://graphql.github.io/graphql-over-http/draft/. Nothing here knows what is a
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
+
+from metrics_api.web.accept import liked
 
 GRAPHQL_TYPE = "application/graphql-response+json"
 JSON_TYPE = "application/json"
@@ -48,16 +49,10 @@ def answer_type(headers: Headers) -> str:
     accepted = headers.get("accept", "").strip()
     if not accepted:
         return JSON_TYPE
-    likes: dict[str, float] = {}
-    for place, written in enumerate(accepted.split(",")):
-        name, *parameters = (part.strip().lower() for part in written.split(";"))
-        if (found := _MEANT.get(name)) is not None and (quality := _quality(parameters)) > 0:
-            # Of equal ones the first that is written; a wildcard is only what is left.
-            likes[found] = max(likes.get(found, 0), quality - place * 1e-6 - ("*" in name) * 1e-3)
-    if not likes:
+    if (found := liked(accepted, _MEANT)) is None:
         told = f"answers are {GRAPHQL_TYPE} or {JSON_TYPE}, and `{accepted[:200]}` accepts neither"
         raise NotOverHttp(told, 406)
-    return max(likes, key=lambda one: likes[one])
+    return found
 
 
 _MEANT = {
@@ -67,14 +62,6 @@ _MEANT = {
     "*/*": JSON_TYPE,
     HTML_TYPE: HTML_TYPE,
 }
-_QUALITY = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)")
-
-
-def _quality(parameters: list[str]) -> float:
-    for one in parameters:
-        if matched := _QUALITY.fullmatch(one):
-            return float(matched[1])
-    return 1.0
 
 
 async def asked_by(request: Request) -> Asked:
