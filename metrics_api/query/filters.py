@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from metrics_api.errors import did_you_mean
@@ -88,14 +88,19 @@ def fitting(value: Value, of: Property) -> Lit:
     if of.type in (Type.DATE, Type.TIMESTAMP) and isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value)
-        except ValueError:
+            value = moment.date() if of.type is Type.DATE else _utc(moment)
+        except (ValueError, OverflowError):
             raise ConditionError(
                 f"`{of.name}` is {a(of.type)}; `{value}` is not", "Write it as `2026-01-31`."
             ) from None
-        value = moment.date() if of.type is Type.DATE else moment.replace(tzinfo=None)
     is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool) and value == value  # noqa: PLR0124
     if not (is_number and abs(value) != float("inf") if of.type.is_numeric else fits[of.type](value)):  # type: ignore[arg-type]
         shown = "null" if value is None else repr(value)
         remedy = f"Use `is_null: {{{of.name}}}`." if value is None else f"Write {a(of.type)}."
         raise ConditionError(f"`{of.name}` is {a(of.type)}; it cannot be compared with {shown}", remedy)
     return Lit(value, of.type)
+
+
+def _utc(moment: datetime) -> datetime:
+    """An instant as naive UTC, which it is already where it says no offset."""
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment

@@ -15,7 +15,7 @@ from metrics_api.families import families
 from metrics_api.query.bind import MEMBERS, BoundQuery, answer_columns
 from metrics_api.query.metric_query import MetricQuery
 from metrics_api.results import FLAGS, Column, Info, split, with_completeness
-from metrics_api.serving.finishing import finished
+from metrics_api.serving.finishing import finished, in_order
 from metrics_api.serving.missing import explain_failure
 from metrics_api.serving.project import Project
 
@@ -103,7 +103,8 @@ def export(project: Project, of: Exporting, *, tag: str = "", stop: Stop | None 
 def _shaped(of: Exporting, pieces: Iterator[pa.Table]) -> Iterator[pa.Table]:
     """Each piece with the answer's own columns."""
     family = families()[of.bound.metric.type]
-    if of.statement.parts != answer_columns(of.bound, family):
+    is_finished = of.statement.parts != answer_columns(of.bound, family)
+    if is_finished:
         # Computed of counts, all of which are seen together; there are only so many of them.
         import pyarrow as pa
 
@@ -113,7 +114,7 @@ def _shaped(of: Exporting, pieces: Iterator[pa.Table]) -> Iterator[pa.Table]:
             parts = finished(of.bound, split(piece, of.statement.parts))
         except OverflowError as error:
             raise WarehouseError(f"{of.bound.metric.name}: {error}") from None
-        rows = parts[of.part]
+        rows = in_order(of.bound, parts[of.part]) if is_finished else parts[of.part]
         if family.is_flagged(of.part):
             rows = with_completeness(
                 rows,

@@ -9,7 +9,7 @@ from metrics_api.errors import Code, Problem, QueryError
 from metrics_api.families import families
 from metrics_api.query.bind import BoundQuery, answer_columns, statement_columns
 from metrics_api.query.limits import MOST_COUNTS
-from metrics_api.results import arrow_type
+from metrics_api.results import arrow_type, usual_order
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,3 +31,12 @@ def finished(query: BoundQuery, parts: Mapping[str, pa.Table]) -> Mapping[str, p
         schema = pa.schema([pa.field(one.name, arrow_type(one.type), one.nullable) for one in columns[part]])
         found[part] = pa.Table.from_pylist(list(family.finish.rows(query, part, parts[part].to_pylist())), schema)
     return found
+
+
+def in_order(query: BoundQuery, table: pa.Table) -> pa.Table:
+    """By what was asked, ties and the rest by bucket, breakdowns and step; a part knows only some of these."""
+    asked = dict(query.order)
+    usual = usual_order(one.name for one in query.by)
+    names = [name for name in dict.fromkeys((*asked, *usual)) if name in table.column_names]
+    keys = [(name, "descending" if asked.get(name) else "ascending") for name in names]
+    return table.sort_by(keys) if keys else table

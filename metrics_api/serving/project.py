@@ -28,10 +28,10 @@ from metrics_api.plan.explain import story
 from metrics_api.query.bind import MEMBERS, BoundQuery, answer_columns, bind
 from metrics_api.query.limits import Limits
 from metrics_api.query.metric_query import CohortAsOf, MetricQuery
-from metrics_api.results import FLAGS, Answer, Info, split, usual_order, with_completeness
+from metrics_api.results import FLAGS, Answer, Info, split, with_completeness
 from metrics_api.semantic.model import SemanticModel, Source
 from metrics_api.serving.asking import ask
-from metrics_api.serving.finishing import finished
+from metrics_api.serving.finishing import finished, in_order
 from metrics_api.serving.freshness import newest
 from metrics_api.serving.lineage import ReadTable, lineage, versioned_tables
 from metrics_api.serving.missing import explain_failure
@@ -258,7 +258,7 @@ class Project:
 
     def _shaped(self, bound: BoundQuery, statement: Statement, parts: Mapping[str, pa.Table], begun: float) -> Answer:
         """The answer of what came back: in order, cut, and with what is known of its completeness."""
-        parts = {name: self._in_order(bound, part) for name, part in finished(bound, parts).items()}
+        parts = {name: in_order(bound, part) for name, part in finished(bound, parts).items()}
         truncated = any(part.num_rows > bound.limit for part in parts.values())
         parts = {name: part.slice(0, bound.limit) for name, part in parts.items()}
         rows = next(iter(parts.values()))
@@ -510,14 +510,6 @@ class Project:
                 f"there is no warehouse `{warehouse}`", fix=did_you_mean(warehouse, known, what="warehouses")
             )
         return engine(known[warehouse].type)
-
-    def _in_order(self, bound: BoundQuery, table: pa.Table) -> pa.Table:
-        """By what was asked, ties and the rest by bucket, breakdowns and step; a part knows only some of these."""
-        asked = dict(bound.order)
-        usual = usual_order(one.name for one in bound.by)
-        names = [name for name in dict.fromkeys((*asked, *usual)) if name in table.column_names]
-        keys = [(name, "descending" if asked.get(name) else "ascending") for name in names]
-        return table.sort_by(keys) if keys else table
 
 
 class _Users:

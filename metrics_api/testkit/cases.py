@@ -31,6 +31,7 @@ from metrics_api.definitions.examples import EventLine, Unreadable, read_events,
 from metrics_api.definitions.yaml12 import parse_yaml
 from metrics_api.serving.asking import ask
 from metrics_api.serving.expectations import spell
+from metrics_api.serving.project import Project
 from metrics_api.testkit.projects import READS, SCHEMA, Filled, definitions_of, project_of, table_of
 
 FOLDER = Path(__file__).with_name("case_files")
@@ -74,6 +75,14 @@ def expected(case: Case) -> tuple[list[str], list[list[str]]]:
 
 def found(case: Case, header: list[str], engine: str, filled: Filled) -> list[list[str]]:
     """What our project answers on an engine, in the columns and spelling of the expectation."""
+    words = dict(case.question)
+    answer = project_for(case, engine, filled).answer(ask(words.pop("metric"), **words))
+    part = case.setting.get("part", next(iter(answer.parts)))
+    return [[spell(row[name]) for name in header] for row in answer.parts[part].to_pylist()]
+
+
+def project_for(case: Case, engine: str, filled: Filled) -> Project:
+    """The project of a case on an engine, with its events and tables there."""
     setting = case.setting
     plain = setting.get("project", {})
     definitions = definitions_of(
@@ -91,11 +100,7 @@ def found(case: Case, header: list[str], engine: str, filled: Filled) -> list[li
     )
     further = {name: table_of(rows) for name, rows in setting.get("tables", {}).items()}
     warehouse = filled({"events": events_of(setting["events"]), **further})
-    project = project_of(definitions, warehouse, datetime.fromisoformat(setting["data_through"]))
-    words = dict(case.question)
-    answer = project.answer(ask(words.pop("metric"), **words))
-    part = setting.get("part", next(iter(answer.parts)))
-    return [[spell(row[name]) for name in header] for row in answer.parts[part].to_pylist()]
+    return project_of(definitions, warehouse, datetime.fromisoformat(setting["data_through"]))
 
 
 def events_of(lines: str) -> pa.Table:
