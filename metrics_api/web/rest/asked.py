@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 
 from starlette.requests import Request
 
@@ -13,13 +13,12 @@ from metrics_api.graphql_schema.context import RequestLimits
 from metrics_api.graphql_schema.layouts import public_cohorts
 from metrics_api.graphql_schema.names import public_metrics
 from metrics_api.query.bind import MEMBER_COUNT, MEMBERS
-from metrics_api.query.limits import Limits
 from metrics_api.query.metric_query import MetricQuery
 from metrics_api.semantic.model import Metric, SemanticModel
 from metrics_api.serving.asking import ask
 from metrics_api.serving.exports import unlimited
 from metrics_api.serving.project import Project
-from metrics_api.serving.service import Asking, Service, Use
+from metrics_api.serving.service import Asking, Caller, Service, Use
 from metrics_api.web.requests import request_id_of
 from metrics_api.web.rest.refusals import Refused, Wrong
 from metrics_api.web.rest.words import (
@@ -36,12 +35,11 @@ from metrics_api.web.rest.words import (
 USES: Mapping[str, Use] = {one.value.lower(): one for one in Use}
 
 
-@dataclass(frozen=True, slots=True)
 class Rest:
-    """What all endpoints share: who answers, and how much a request may ask for."""
+    """What all endpoints of one reading of the definitions share: who answers, and what may be asked for."""
 
-    service: Service
-    limits: RequestLimits
+    def __init__(self, service: Service, limits: RequestLimits) -> None:
+        self.service, self.limits = service, limits
 
     @property
     def project(self) -> Project:
@@ -51,16 +49,39 @@ class Rest:
     def model(self) -> SemanticModel:
         return self.project.model
 
+    @cached_property
+    def named(self) -> Mapping[str, Metric]:
+        """The metrics and cohorts that are offered."""
+        return {one.name: one for one in (*public_metrics(self.model), *public_cohorts(self.model))}
 
-def named(model: SemanticModel) -> dict[str, Metric]:
-    """The metrics and cohorts that are offered."""
-    return {one.name: one for one in (*public_metrics(model), *public_cohorts(model))}
+    @cached_property
+    def answer_words(self) -> tuple[Word, ...]:
+        """The words of a question that is answered as a whole."""
+        limits = self.project.limits
+        return (
+            *range_words(),
+            *rows_words(limits, self.limits, self._parts, most_rows=limits.most_rows),
+            *cohort_words(),
+            *people_words(limits, pages=True),
+            cache_word(),
+        )
 
+    @cached_property
+    def export_words(self) -> tuple[Word, ...]:
+        """The words of a question of which all rows are streamed."""
+        limits = self.project.limits
+        return (
+            *range_words(),
+            *rows_words(limits, self.limits, self._parts, most_rows=None),
+            *cohort_words(),
+            *people_words(limits, pages=False),
+        )
 
-def parts_of(model: SemanticModel) -> tuple[str, ...]:
-    """The parts that any of them has."""
-    known = (part for one in named(model).values() for part in families()[one.type].parts)
-    return tuple(dict.fromkeys((*known, MEMBERS, MEMBER_COUNT)))
+    @property
+    def _parts(self) -> tuple[str, ...]:
+        """The parts that any of them has."""
+        known = (part for one in self.named.values() for part in families()[one.type].parts)
+        return tuple(dict.fromkeys((*known, MEMBERS, MEMBER_COUNT)))
 
 
 def cache_word() -> Word:
@@ -69,59 +90,36 @@ def cache_word() -> Word:
     return Word("cache", None, one_of(*USES), schema, words, "fresh")
 
 
-def answer_words(model: SemanticModel, limits: Limits, asked: RequestLimits) -> tuple[Word, ...]:
-    """The words of a question that is answered as a whole."""
-    return (
-        *range_words(),
-        *rows_words(limits, asked, parts_of(model), most_rows=limits.most_rows),
-        *cohort_words(),
-        *people_words(limits, pages=True),
-        cache_word(),
-    )
-
-
-def export_words(model: SemanticModel, limits: Limits, asked: RequestLimits) -> tuple[Word, ...]:
-    """The words of a question of which all rows are streamed."""
-    return (
-        *range_words(),
-        *rows_words(limits, asked, parts_of(model), most_rows=None),
-        *cohort_words(),
-        *people_words(limits, pages=False),
-    )
-
-
 def metric_named(rest: Rest, name: str) -> Metric:
     """The metric or cohort of that name; 404 where there is none."""
-    known = named(rest.model)
-    if (found := known.get(name)) is None:
-        fix = did_you_mean(name[:80], known, what="metrics and cohorts")
+    if (found := rest.named.get(name)) is None:
+        fix = did_you_mean(name[:80], rest.named, what="metrics and cohorts")
         raise Refused.of(f"there is no metric `{name[:80]}`", fix, code=Code.UNKNOWN_NAME, status=404)
     return found
 
 
-def question(
-    request: Request, rest: Rest, metric: Metric, words: Sequence[Word], *, every_row: bool = False
-) -> tuple[MetricQuery, Given]:
-    """The question, which can be answered as it is asked. Raises Refused with all that is wrong with it.
-
-    Where `every_row` can be told, `limit` may be any number.
-    """
+def question(request: Request, rest: Rest, metric: Metric, words: Sequence[Word]) -> tuple[MetricQuery, Given]:
+    """The question. Raises Refused with all that is wrong with it, as far as words are; QueryError for what else is."""
     given = read_words(request.query_params.multi_items(), words)
+    if not given.wrong:
+        return ask(metric.name, **given.arguments(words)), given
     wrong = list(given.wrong)
-    asked: MetricQuery | None = None
-    try:
-        asked = ask(metric.name, **given.arguments(words))
-        rest.project.check(unlimited(asked) if every_row else asked)
+    try:  # What the words that could be read ask for may be wrong as well.
+        rest.project.check(unlimited(ask(metric.name, **given.arguments(words))))
     except QueryError as error:
         wrong += [Wrong(one) for one in error.problems]
-    if wrong or asked is None:
-        raise Refused(wrong)
-    return asked, given
+    raise Refused(wrong)
+
+
+def caller_of(request: Request) -> Caller:
+    """Who asks. Callers are not told apart yet."""
+    return Caller()
 
 
 def asking(request: Request, given: Given) -> Asking:
     """How the answer is wanted."""
-    return Asking(request_id=request_id_of(request.scope), use=USES[given.values.get("cache", "any")])
+    use = USES[given.values.get("cache", "any")]
+    return Asking(caller_of(request), request_id_of(request.scope), use)
 
 
 def unknown_ending(name: str, endings: Sequence[str]) -> Refused:

@@ -18,7 +18,7 @@ from metrics_api.graphql_schema.names import public_metrics
 from metrics_api.query.boards import board_label, cards_of
 from metrics_api.semantic.model import Metric, SemanticModel
 from metrics_api.serving.project import Explained, Project
-from metrics_api.web.rest.asked import Rest, metric_named, named
+from metrics_api.web.rest.asked import Rest, metric_named
 from metrics_api.web.rest.endpoint import Endpoint, Operation, path_parameter, query_parameters
 from metrics_api.web.rest.formats import moment
 from metrics_api.web.rest.metrics import answered
@@ -45,7 +45,7 @@ def endpoints(rest: Rest) -> list[Endpoint]:
         "metric", "How a metric or cohort is defined",
         "With its conventions, the statement of its usual question, what that reads, and how far its data reaches.",
         {200: {JSON: {"$ref": "#/components/schemas/MetricInDetail"}}}, (400, 404, 414, 500, 501, 502, 503),
-        (path_parameter("name", list(named(rest.model)), "The metric or cohort, as in the definitions."),),
+        (path_parameter("name", list(rest.named), "The metric or cohort, as in the definitions."),),
         tag="catalog",
     )  # fmt: skip
     return [

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -22,10 +22,10 @@ from metrics_api.serving.exports import Exporting, export, exporting
 from metrics_api.serving.project import Project
 from metrics_api.serving.turns import Turns
 from metrics_api.web.requests import request_id_of
-from metrics_api.web.rest.asked import Rest, export_words, metric_named, named, question, unknown_ending
+from metrics_api.web.rest.asked import Rest, caller_of, metric_named, question, unknown_ending
 from metrics_api.web.rest.endpoint import Endpoint, Operation, path_parameter, query_parameters
 from metrics_api.web.rest.formats import Format, about, as_utc, check_finite, csv_header, csv_rows, moment, with_info
-from metrics_api.web.rest.metrics import HEADERS
+from metrics_api.web.rest.metrics import HEADERS, saved_as
 from metrics_api.web.rest.refusals import refused, response_of
 
 T = TypeVar("T")
@@ -63,20 +63,20 @@ async def _no_format(request: Request) -> Response:
 
 async def _export(rest: Rest, limits: ExportLimits, turns: Turns, format_: Format, request: Request) -> Response:
     metric = metric_named(rest, request.path_params["name"])
-    words = export_words(rest.model, rest.project.limits, rest.limits)
-    query, _ = question(request, rest, metric, words, every_row=True)
+    query, _ = question(request, rest, metric, rest.export_words)
     of = await rest.service.in_thread(partial(exporting, rest.project, query))
     headers = _headers(of, format_)
     if request.method == "HEAD":
         return Response(headers=headers)
-    return Streamed(_Writing(rest.project, of, format_, request_id_of(request.scope)), headers, limits, turns)
+    writing = _Writing(rest.project, of, format_, request_id_of(request.scope))
+    return Streamed(writing, headers, limits, turns.turn(caller_of(request).name))
 
 
 def _headers(of: Exporting, format_: Format) -> dict[str, str]:
     info = of.info
     return {
         "content-type": format_.content_type,
-        "content-disposition": f'attachment; filename="{info.metric}.{format_}"',
+        "content-disposition": saved_as(info.metric, of.part, format_),
         "cache-control": "no-store",
         "x-content-type-options": "nosniff",
         "metrics-as-of": moment(info.as_of),
@@ -183,10 +183,16 @@ class Streamed(Response):
     that a reader knows that rows are missing.
     """
 
-    def __init__(self, writing: _Writing, headers: Mapping[str, str], limits: ExportLimits, turns: Turns) -> None:
+    def __init__(
+        self,
+        writing: _Writing,
+        headers: Mapping[str, str],
+        limits: ExportLimits,
+        turn: AbstractAsyncContextManager[object],
+    ) -> None:
         super().__init__(headers=dict(headers))
         del self.headers["content-length"]
-        self._writing, self._limits, self._turns = writing, limits, turns
+        self._writing, self._limits, self._turn = writing, limits, turn
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sending = asyncio.ensure_future(self._sent(scope, receive, send))
@@ -205,7 +211,7 @@ class Streamed(Response):
     async def _sent(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = request_id_of(scope)
         try:
-            async with self._turns.turn("exports"):
+            async with self._turn:
                 first = await self._writing.begin()
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
                 await self._pieces_sent(first, send, request_id)
@@ -260,8 +266,8 @@ def _operation(rest: Rest, format_: Format) -> Operation:
         responses={200: {format_.media_type: content}},
         refusals=(400, 404, 414, 429, 500, 501, 502, 503),
         parameters=(
-            path_parameter("name", list(named(rest.model)), "The metric or cohort, as in the definitions."),
-            *query_parameters(export_words(rest.model, rest.project.limits, rest.limits)),
+            path_parameter("name", list(rest.named), "The metric or cohort, as in the definitions."),
+            *query_parameters(rest.export_words),
         ),
         headers={name: words for name, words in HEADERS.items() if name not in _UNTOLD},
         tag="exports",

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from metrics_api.query.bind import MEMBERS
 from metrics_api.serving.service import Served
 from metrics_api.web.accept import liked
-from metrics_api.web.rest.asked import Rest, answer_words, asking, metric_named, named, question, unknown_ending
+from metrics_api.web.rest.asked import Rest, asking, metric_named, question, unknown_ending
 from metrics_api.web.rest.endpoint import Endpoint, Operation, path_parameter, query_parameters
 from metrics_api.web.rest.formats import Format, Told, moment, written
 from metrics_api.web.rest.refusals import Refused
@@ -72,12 +72,11 @@ async def _negotiated(rest: Rest, request: Request) -> Response:
 
 async def _answer(rest: Rest, format_: Format, request: Request) -> Response:
     metric = metric_named(rest, request.path_params["name"])
-    words = answer_words(rest.model, rest.project.limits, rest.limits)
-    query, given = question(request, rest, metric, words)
+    query, given = question(request, rest, metric, rest.answer_words)
     served = await rest.service.answer(query, asking(request, given))
     told = Told.of(served.answer)
     body = await rest.service.in_thread(partial(written, told, format_))
-    headers = {**_headers(told, served), **_file(metric.name, told.part, format_)}
+    headers = {**_headers(told, served), "content-disposition": saved_as(metric.name, told.part, format_)}
     if told.part == MEMBERS and told.info.truncated:
         headers["link"] = f'<{_next_page(request, told)}>; rel="next"'
     return answered(request, body, format_.content_type, headers)
@@ -111,11 +110,11 @@ def _headers(told: Told, served: Served) -> dict[str, str]:
     }
 
 
-def _file(name: str, part: str, format_: Format) -> dict[str, str]:
+def saved_as(name: str, part: str, format_: Format) -> str:
     """What is saved by a browser is named; JSON is shown."""
     kind = "inline" if format_ is Format.JSON else "attachment"
     of = f"{name}-{part}" if part not in ("rows", "steps", "cells") else name
-    return {"content-disposition": f'{kind}; filename="{of}.{format_}"'}
+    return f'{kind}; filename="{of}.{format_}"'
 
 
 def _next_page(request: Request, told: Told) -> str:
@@ -148,8 +147,8 @@ def _operation(rest: Rest, formats: tuple[Format, ...], *, ending: Format | None
         responses={200: {one.media_type: _content(one) for one in formats}},
         refusals=(400, 404, *((406,) if ending is None else ()), 414, 429, 500, 501, 502, 503, 504),
         parameters=(
-            path_parameter("name", list(named(rest.model)), "The metric or cohort, as in the definitions."),
-            *query_parameters(answer_words(rest.model, rest.project.limits, rest.limits)),
+            path_parameter("name", list(rest.named), "The metric or cohort, as in the definitions."),
+            *query_parameters(rest.answer_words),
         ),
         headers=HEADERS,
     )

@@ -21,7 +21,7 @@ from metrics_api.graphql_schema.context import RequestLimits
 from metrics_api.serving.project import load_project
 from metrics_api.serving.service import Service
 from metrics_api.web.rest.api import endpoints
-from metrics_api.web.rest.asked import Rest, answer_words
+from metrics_api.web.rest.asked import Rest
 from metrics_api.web.rest.exports import ExportLimits
 from metrics_api.web.rest.metrics import HEADERS
 from metrics_api.web.rest.refusals import STATUSES
@@ -68,7 +68,7 @@ def test_the_page_has_every_word_address_header_and_status() -> None:
     project = streaming()[0]
     service = Service(project)
     limits = RequestLimits()
-    words = answer_words(Rest(service, limits).model, project.limits, limits)
+    words = Rest(service, limits).answer_words
     assert [one.name for one in words if not re.search(rf"`{one.name}[`=]", PAGE)] == []
     paths = {re.sub(r"\{name\}.*", "NAME", one.path) for one in endpoints(service, limits)}
     assert [one for one in paths if f"`{one}" not in PAGE] == []
