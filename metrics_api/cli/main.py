@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from metrics_api import __version__
-from metrics_api.cli import board, demo, doctor, explain, init, query, schema, serve, test, validate
+from metrics_api.cli import board, demo, doctor, explain, init, query, schema, serve, test, validate, warm
 from metrics_api.cli.program import Program
 
 EPILOG = """\
@@ -63,4 +63,5 @@ app.command(epilog=explain.EXAMPLES)(explain.explain)
 app.command(epilog=query.EXAMPLES)(query.query)
 app.command(epilog=board.EXAMPLES)(board.board)
 app.command(epilog=serve.EXAMPLES)(serve.serve)
+app.command(epilog=warm.EXAMPLES)(warm.warm)
 app.command(epilog=demo.EXAMPLES)(demo.demo)

@@ -40,7 +40,7 @@ from metrics_api.sql.dialect import Dialect
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from metrics_api.engines.warehouse import Warehouse
+    from metrics_api.engines.warehouse import Execution, Warehouse
 
 Clock = Callable[[], datetime]
 V = TypeVar("V")
@@ -114,6 +114,8 @@ class Project:
         self._engine = self._engine_of(self.warehouse_name)
         self.share_scans = share_scans
         """Whether questions are put together in one statement where they can be; None: where that is cheaper."""
+        self.listeners: dict[str, Callable[[Execution], None]] = {}
+        """Told of every statement of a tag, from the thread that it ran in."""
         self._warehouse: Warehouse | None = None
         self._connecting = threading.Lock()
         self._statements: _Recent[_Known] = _Recent(2_048)
@@ -410,11 +412,14 @@ class Project:
         warehouse = self.warehouse()
         name = bound[0].metric.name if len(bound) == 1 else f"{bound[0].metric.name} and {len(bound) - 1} more"
         try:
-            return warehouse.run(sql, tag=f"{name} {tag}".strip(), stop=stop).table
+            execution = warehouse.run(sql, tag=f"{name} {tag}".strip(), stop=stop)
         except Stopped:
             raise
         except WarehouseError as error:
             raise explain_failure(error, bound[0].sources, warehouse, self.dialect) from None
+        if (listener := self.listeners.get(tag)) is not None:
+            listener(execution)
+        return execution.table
 
     def _known(self, source: Source, as_of: datetime) -> datetime | None:
         """How far the source's data reaches, if that was asked a moment ago."""

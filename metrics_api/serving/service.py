@@ -98,6 +98,8 @@ class Service:
         self.turns = Turns(self.settings.statements, self.settings.waiting)
         self._memory = Memory(self.settings.cache_bytes)
         self._shared = shared
+        self.heard: Callable[[MetricQuery, Caller], None] | None = None
+        """Told of every question, before it is answered."""
         self._flights: Flights[_Found] = Flights()
         self._threads = ThreadPoolExecutor(self.settings.statements + 4, "metrics-api")
         self._behind: set[asyncio.Task[None]] = set()
@@ -116,11 +118,19 @@ class Service:
         as there are turns. Whoever is cancelled waits no longer; a statement for which nobody waits is ended.
         """
         asking = asking or Asking()
+        if self.heard is not None:
+            for query in queries:
+                self.heard(query, asking.caller)
         found: list[Served | Exception | None] = [self._at_hand(one, asking) for one in queries]
         places = [place for place, one in enumerate(found) if one is None]
         for place, one in zip(places, await self._sought([queries[place] for place in places], asking), strict=True):
             found[place] = one
         return [one for one in found if one is not None]
+
+    async def settled(self) -> None:
+        """Wait until what nobody waits for has ended: answers made anew, or on their way to the shared store."""
+        while behind := [one for one in self._behind if not one.done()]:
+            await asyncio.gather(*behind, return_exceptions=True)
 
     async def close(self) -> None:
         """End what is under way."""
@@ -178,7 +188,7 @@ class Service:
 
     def _served(self, key: str, prepared: Prepared, kept: Kept, asking: Asking) -> Served | None:
         """What is kept, if it may be served; an old one is made anew behind it."""
-        ttl, stale = self._times(prepared)
+        ttl, stale = self.times(prepared.bound.metric.name)
         if kept.age <= ttl:
             return Served(kept.answer, CacheStatus.HIT, kept.age)
         if kept.age > ttl + stale:
@@ -188,9 +198,10 @@ class Service:
             self._do_behind(self._flights.join(flight))
         return Served(kept.answer, CacheStatus.STALE, kept.age)
 
-    def _times(self, prepared: Prepared) -> tuple[float, float]:
+    def times(self, metric: str) -> tuple[float, float]:
         """For how many seconds an answer is served, and for how many more while a new one is made."""
-        times = self.project.model.cache_times(prepared.bound.metric)
+        model = self.project.model
+        times = model.cache_times(model.metrics.get(metric) or model.cohorts[metric])
         ttl = self.settings.ttl if times.ttl is None else times.ttl.total_seconds()
         return ttl, self.settings.stale if times.stale is None else times.stale.total_seconds()
 
@@ -240,7 +251,7 @@ class Service:
     def _keep(self, key: str, kept: Kept, prepared: Prepared) -> None:
         self._memory.put(key, kept)
         if self._shared is not None:
-            self._do_behind(self._shared.put(key, kept, sum(self._times(prepared))))
+            self._do_behind(self._shared.put(key, kept, sum(self.times(prepared.bound.metric.name))))
 
     async def _landed(self, flight: Flight[_Found], asking: Asking) -> Mapping[str, _Found]:
         """What a flight found; where it fails or takes too long, why, for each of its keys."""

@@ -27,6 +27,7 @@ from metrics_api.web.requests import BodyLimit, RequestIds, failure, request_id_
 from metrics_api.web.rest.api import endpoints as rest_endpoints
 from metrics_api.web.rest.endpoint import routes as rest_routes
 from metrics_api.web.rest.exports import ExportLimits
+from metrics_api.web.warmups import Warmups
 
 MOST_BYTES = 64 * 1024
 """Of one request's body."""
@@ -68,21 +69,29 @@ def create_app(
     def publish(project: Project, before: Edition | None) -> Edition:
         """Raises DefinitionError as `create_app` does."""
         schema = build_schema(project.model, project.definitions)
-        service = Service(project, settings, shared=shared() if shared else None)
+        store = shared() if shared else None
+        service = Service(project, settings, shared=store)
+        warmups = Warmups(service, store)
         graphql = GraphQLView(service, schema, limits, at_once=rows_at_once)
         routes = [
             Route("/", lambda request: RedirectResponse("/graphql")),
             Route("/graphql", graphql),
             Route("/healthz", healthz),
             Route("/readyz", readyz(project, lambda: live)),
-            *rest_routes(rest_endpoints(service, limits, export)),
+            *rest_routes(rest_endpoints(service, limits, export, warmups)),
         ]
-        return Edition(project, Router(routes), service.close)
+
+        async def end() -> None:
+            await warmups.end()
+            await service.close()
+
+        return Edition(project, Router(routes), end, warmups.begin)
 
     live = Live(project, publish, reload.load if reload else None)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await live.begin()
         try:
             async with reloading(live, reload):
                 yield

@@ -35,6 +35,8 @@ class Edition:
     """Answers every request."""
     end: Callable[[], Awaitable[None]] | None = None
     """Ends what goes on without a request; called after the last one, before the project is closed."""
+    begin: Callable[[], Awaitable[None]] | None = None
+    """Begins what goes on without a request, once it is served."""
     loaded_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     _requests: int = 0
     _is_past: bool = False
@@ -118,6 +120,7 @@ class Live:
             mended, self.broken = self.broken is not None, None
             if edition is not None:
                 self._swap(edition)
+                await self.begin()
                 count = len(edition.project.model.metrics)
                 _log.info("definitions loaded (%s): %d metrics, %s", why, count, edition.project.model.hash[:12])
             elif mended:
@@ -163,6 +166,11 @@ class Live:
                 await edition.end()
             if closes:
                 await anyio.to_thread.run_sync(edition.project.close)
+
+    async def begin(self) -> None:
+        """What is served now begins what goes on without a request."""
+        if self._now.begin is not None:
+            await self._now.begin()
 
     async def close(self) -> None:
         """End all editions. The first project is left to whoever made it."""

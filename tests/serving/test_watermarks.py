@@ -107,6 +107,6 @@ def test_answers_are_kept_as_long_as_the_metric_says(project: Project) -> None:
         prepared = [
             await service.in_thread(lambda name=name: project.prepared(query(name))) for name in ("watched", "loaded")
         ]
-        assert [service._times(one) for one in prepared] == [(120, 3_600), (3_600, 3_600)]
+        assert [service.times(one.bound.metric.name) for one in prepared] == [(120, 3_600), (3_600, 3_600)]
 
     served(project, work)

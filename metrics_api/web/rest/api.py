@@ -13,9 +13,12 @@ from metrics_api.web.rest.asked import Rest
 from metrics_api.web.rest.endpoint import Endpoint, Operation
 from metrics_api.web.rest.exports import ExportLimits
 from metrics_api.web.rest.metrics import answered
+from metrics_api.web.warmups import Warmups
 
 
-def endpoints(service: Service, limits: RequestLimits, export: ExportLimits | None = None) -> list[Endpoint]:
+def endpoints(
+    service: Service, limits: RequestLimits, export: ExportLimits | None = None, warmups: Warmups | None = None
+) -> list[Endpoint]:
     """Whoever adds a module adds its endpoints here."""
     rest = Rest(service, limits)
     found = [
@@ -23,6 +26,7 @@ def endpoints(service: Service, limits: RequestLimits, export: ExportLimits | No
         *metrics.endpoints(rest),
         *exports.endpoints(rest, export or ExportLimits()),
         *(boards.endpoints(rest) if rest.model.boards else ()),
+        *(warmups or Warmups(service, None)).endpoints,
     ]
     return [*found, _document(rest, found)]
 
