@@ -70,7 +70,7 @@ def test_the_page_has_every_word_address_header_and_status() -> None:
     limits = RequestLimits()
     words = Rest(service, limits).answer_words
     assert [one.name for one in words if not re.search(rf"`{one.name}[`=]", PAGE)] == []
-    paths = {re.sub(r"\{name\}.*", "NAME", one.path) for one in endpoints(service, limits)}
+    paths = {re.sub(r"\{(\w+)\}.*", lambda found: found[1].upper(), one.path) for one in endpoints(service, limits)}
     assert [one for one in paths if f"`{one}" not in PAGE] == []
     assert [name for name in HEADERS if f"`{name}`" not in PAGE] == []
     assert [status for status in STATUSES.values() if str(status) not in PAGE] == []
