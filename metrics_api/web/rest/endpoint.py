@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from metrics_api.errors import Code, MetricsError, Problem
 from metrics_api.web.requests import request_id_of
 from metrics_api.web.rest.refusals import Refused, Wrong, refused, response_of
 from metrics_api.web.rest.words import Word
 
+T = TypeVar("T")
 Answerer = Callable[[Request], Awaitable[Response]]
 LONGEST_QUERY = 16 * 1024
 """Bytes of an address behind its `?`."""
@@ -67,13 +70,13 @@ class _Answering:
     def __init__(self, answer: Answerer) -> None:
         self._answer = answer
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         try:
             if len(scope["query_string"]) > LONGEST_QUERY:
                 told = f"the address is longer than {LONGEST_QUERY:,} bytes"
                 raise Refused.of(told, code=Code.LIMIT_EXCEEDED, status=414)
-            response = await self._answer(request)
+            response = await self._answered(request)
         except Refused as error:
             response = response_of(error, request_id_of(scope))
         except MetricsError as error:
@@ -81,7 +84,35 @@ class _Answering:
         except RecursionError:
             problem = Problem("the question is nested too deeply", code=Code.LIMIT_EXCEEDED)
             response = response_of(Refused([Wrong(problem)]), request_id_of(scope))
-        await response(scope, receive, send)
+        if response is not None:
+            await response(scope, receive, send)
+
+    async def _answered(self, request: Request) -> Response | None:
+        """The answer; None where the caller has gone, for whom nothing is computed any more."""
+        if request.method not in ("GET", "HEAD"):  # There is a body, which must be read first.
+            return await self._answer(request)
+        answering = asyncio.ensure_future(self._answer(request))
+        leaving = asyncio.ensure_future(left(request.receive))
+        try:
+            await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await cancelled(leaving)
+            has_answer = answering.done()
+            if not has_answer:
+                await cancelled(answering)
+        return answering.result() if has_answer else None
+
+
+async def left(receive: Receive) -> None:
+    """Returns when the caller has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def cancelled(task: asyncio.Future[T]) -> None:
+    """Cancel what goes on, and wait until it has ended."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def query_parameters(words: Sequence[Word]) -> tuple[Mapping[str, Any], ...]:

@@ -23,7 +23,7 @@ from metrics_api.serving.project import Project
 from metrics_api.serving.turns import Turns
 from metrics_api.web.requests import request_id_of
 from metrics_api.web.rest.asked import Rest, caller_of, metric_named, question, unknown_ending
-from metrics_api.web.rest.endpoint import Endpoint, Operation, path_parameter, query_parameters
+from metrics_api.web.rest.endpoint import Endpoint, Operation, cancelled, left, path_parameter, query_parameters
 from metrics_api.web.rest.formats import Format, about, as_utc, check_finite, csv_header, csv_rows, moment, with_info
 from metrics_api.web.rest.metrics import HEADERS, saved_as
 from metrics_api.web.rest.refusals import refused, response_of
@@ -196,14 +196,14 @@ class Streamed(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sending = asyncio.ensure_future(self._sent(scope, receive, send))
-        leaving = asyncio.ensure_future(_left(receive))
+        leaving = asyncio.ensure_future(left(receive))
         try:
             await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await _cancelled(leaving)
+            await cancelled(leaving)
             if not sending.done():
                 self._writing.stop.now()
-                await _cancelled(sending)
+                await cancelled(sending)
             await asyncio.shield(self._writing.end())
         if sending.done() and not sending.cancelled():
             sending.result()
@@ -228,7 +228,7 @@ class Streamed(Response):
             except TimeoutError:
                 _log.warning("request %s: nobody reads %s; it is ended", request_id, self._writing.name)
                 self._writing.stop.now()
-                await _cancelled(coming)
+                await cancelled(coming)
                 return
             try:
                 piece = await coming
@@ -236,17 +236,6 @@ class Streamed(Response):
                 _log.warning("request %s: %s ends early: %s", request_id, self._writing.name, error)
                 return
         await send({"type": "http.response.body", "body": b""})
-
-
-async def _left(receive: Receive) -> None:
-    """Returns when the caller has gone."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _cancelled(task: asyncio.Future[T]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 _UNTOLD = ("metrics-rows", "metrics-truncated", "metrics-cache", "age", "etag")

@@ -219,12 +219,46 @@ def test_a_reader_who_leaves_ends_the_statement(large: Project, monkeypatch: pyt
         until(lambda: len(watched.left) == 1)
         assert watched.stops[0].is_said
         # Also one who does not wait for the first row.
-        with pytest.raises(httpx.ReadTimeout):
-            httpx.get(f"{url}/v1/exports/{QUESTION}&where=code like '%25-'", timeout=0.2)
+        with asked(url, f"/v1/exports/{QUESTION}&where=code%20like%20'%25-'"):
+            until(lambda: len(watched.stops) == 2)
         until(lambda: len(watched.left) == 2)
         assert watched.stops[1].is_said
         assert get_rows(url) == 5
     assert all(one is None or isinstance(one, Stopped) for one in watched.left[:2])
+
+
+@pytest.mark.slow
+def test_who_leaves_before_an_answer_ends_its_statement(large: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    warehouse = large.warehouse()
+    run = warehouse.run
+    begun: list[str] = []
+    ended: list[Stopped] = []
+
+    def watched(sql: str, *, tag: str = "", stop: Stop | None = None) -> object:
+        begun.append(sql)
+        try:
+            return run(sql, tag=tag, stop=stop)
+        except Stopped as error:
+            ended.append(error)
+            raise
+
+    large.answer(ask("opens", start="2026-01-05", end="2026-01-05"))  # How far the data reaches is known now.
+    monkeypatch.setattr(warehouse, "run", watched)
+    with running(create_app(large)) as url:
+        with asked(url, f"/v1/metrics/{QUESTION}&where=code%20like%20'%25-'"):
+            until(lambda: any("LIKE" in one for one in begun))
+        until(lambda: len(ended) == 1)
+        assert httpx.get(f"{url}/v1/metrics/{QUESTION}&where=code = 'x'", timeout=120).status_code == 200
+    assert len(ended) == 1
+
+
+@contextmanager
+def asked(url: str, target: str) -> Iterator[socket.socket]:
+    """A connection on which something is asked, and closed at the end without an answer."""
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(f"GET {target} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+        yield connection
 
 
 def get_rows(url: str) -> int:
@@ -235,15 +269,13 @@ def get_rows(url: str) -> int:
 @pytest.mark.slow
 def test_a_reader_who_does_not_read_ends_the_statement(large: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     watched = Watched(large, monkeypatch)
-    with running(create_app(large, export=ExportLimits(at_once=1, patience=0.5))) as url:
-        host, port = url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port))) as slow:
-            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-            slow.sendall(f"GET /v1/exports/{QUESTION} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
-            assert slow.recv(100).startswith(b"HTTP/1.1 200")
-            until(lambda: len(watched.left) == 1)
-            assert watched.stops[0].is_said
-            assert get_rows(url) == 5  # Its turn was given back.
+    app = create_app(large, export=ExportLimits(at_once=1, patience=0.5))
+    with running(app) as url, asked(url, f"/v1/exports/{QUESTION}") as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        assert slow.recv(100).startswith(b"HTTP/1.1 200")
+        until(lambda: len(watched.left) == 1)
+        assert watched.stops[0].is_said
+        assert get_rows(url) == 5  # Its turn was given back.
 
 
 def test_exports_wait_for_their_turn_and_beyond_are_refused() -> None:
