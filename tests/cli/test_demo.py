@@ -23,7 +23,7 @@ def test_writes_a_project_with_its_warehouse(tmp_path: Path, invoke: Invoke, mon
     written = {file.name for file in (tmp_path / "demo").iterdir()}
     assert written == {
         "boards.yml", "cohorts.yml", "engagement.yml", "events.yml", "journeys.yml", "project.yml", "tiers.yml",
-        "usage.yml", "streaming.duckdb", ".metrics-demo.json", ".metrics-api",
+        "usage.yml", "warmups.yml", "streaming.duckdb", ".metrics-demo.json", ".metrics-api",
     }  # fmt: skip
     assert "of 40 people, 2026-03-12 to 2026-03-31 (UTC)" in result.stdout
     assert '  metrics-api query videos_watched --last "7 days"\n' in result.stdout

@@ -24,7 +24,7 @@ _REFUSALS: Mapping[int, str] = {
     500: "Our mistake; the server's log has it under `requestId`.",
     501: "The warehouse's engine has no exact form of what is asked.",
     502: "The warehouse refused or failed.",
-    503: "The warehouse cannot be reached as the server is set up.",
+    503: "The warehouse cannot be reached as the server is set up, or the statement still runs: see `retry-after`.",
     504: "The answer took too long.",
 }
 

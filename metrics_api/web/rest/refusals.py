@@ -18,10 +18,14 @@ STATUSES: Mapping[Code, int] = {
     Code.INTERNAL: 500,
     Code.NOT_KEPT: 404,
     Code.TOO_BUSY: 429,
+    Code.QUERY_RUNNING: 503,
     Code.DEADLINE: 504,
 }
 """All others are the question's: 400."""
-_HEADERS: Mapping[Code, Mapping[str, str]] = {Code.TOO_BUSY: {"retry-after": "5"}}
+_HEADERS: Mapping[Code, Mapping[str, str]] = {
+    code: {"retry-after": "5"} for code in (Code.TOO_BUSY, Code.QUERY_RUNNING)
+}
+"""Asked again then, an answer that was under way may be there; if not, it is waited for again."""
 
 
 @dataclass(frozen=True, slots=True)
