@@ -361,6 +361,25 @@ def test_without_redis_at_last_a_warmup_runs_all_the_same(folder: Path, server: 
     warming(load_project(folder), work, server)
 
 
+def test_where_nothing_can_be_written_a_warmup_runs_all_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(runner: Runner) -> None:
+        run = await runner.run("small", occasion="x")
+        assert (run.state, run.statements) == ("done", 2)
+        told = await runner.told(run.id)
+        assert told is not None
+        assert told["state"] == "done"
+        assert await runner.asked.most(3) == []
+
+    def nowhere() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setenv("METRICS_API_RUN_DIR", "/dev/null/run")
+    warming(load_project(folder), work)
+    monkeypatch.delenv("METRICS_API_RUN_DIR")
+    monkeypatch.setattr("tempfile.gettempdir", nowhere)
+    warming(load_project(folder), work)
+
+
 # -- schedules --------------------------------------------------------------------------------------------------------
 
 

@@ -188,8 +188,14 @@ def file_ledger(project: Path, warehouse: str | None, folder: Path | None = None
     """
     name = sha256(f"{project.resolve()}\0{warehouse}".encode()).hexdigest()[:16]
     usual = os.environ.get("METRICS_API_RUN_DIR")
-    at = folder or (Path(usual) if usual else Path(tempfile.gettempdir(), f"metrics-api-{_user()}"))
-    return FileLedger(at / f"{name}.warmups")
+    return FileLedger((folder or (Path(usual) if usual else _temporary())) / f"{name}.warmups")
+
+
+def _temporary() -> Path:
+    try:
+        return Path(tempfile.gettempdir(), f"metrics-api-{_user()}")
+    except OSError:  # Nothing can be written to here: each worker goes by itself.
+        return Path(os.devnull)
 
 
 def _user() -> int:
