@@ -185,6 +185,10 @@ def summary(runs: Sequence[dict[str, Any]]) -> None:
 
 def exit_code(runs: Sequence[dict[str, Any]]) -> ExitCode:
     codes = {one["code"] for run in runs for one in run["problems"]}
+    if any(run["state"] == "interrupted" for run in runs):
+        return ExitCode.WAREHOUSE
+    if codes == {"INTERNAL"}:
+        return ExitCode.INTERNAL
     if not codes:
         return ExitCode.OK
     return ExitCode.WAREHOUSE if codes & {"WAREHOUSE_ERROR", "DEADLINE", "TOO_BUSY"} else ExitCode.WRONG

@@ -169,8 +169,12 @@ class Live:
 
     async def begin(self) -> None:
         """What is served now begins what goes on without a request."""
-        if self._now.begin is not None:
+        if self._now.begin is None:
+            return
+        try:
             await self._now.begin()
+        except Exception:  # noqa: BLE001 - requests are answered all the same
+            _log.exception("what goes on beside requests could not begin")
 
     async def close(self) -> None:
         """End all editions. The first project is left to whoever made it."""

@@ -40,7 +40,7 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         {
             "id": TEXT,
             "warmup": TEXT,
-            "state": {"enum": ["waiting", "running", "done", "skipped", "failed"]},
+            "state": {"enum": ["waiting", "running", "done", "skipped", "failed", "interrupted"]},
             **dict.fromkeys(("questions", "done", "ready", "failed", "statements"), _COUNT),
             **dict.fromkeys(("rows_read", "bytes_read"), maybe("integer")),
             "begun_at": MOMENT,

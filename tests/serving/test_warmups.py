@@ -162,6 +162,39 @@ def test_a_question_that_fails_does_not_stop_the_others(folder: Path) -> None:
     warming(load_project(folder), work)
 
 
+def test_a_run_that_cannot_begin_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(runner: Runner) -> None:
+        async def lost(n: int) -> None:
+            raise OSError("s3cret")
+
+        monkeypatch.setattr(runner.asked, "most", lost)
+        run = await runner.run("asked")
+        assert (run.state, run.failed) == ("failed", 1)
+        assert run.problems == [{"question": "asked", "code": "INTERNAL", "message": "a mistake of our own (OSError)"}]
+        monkeypatch.undo()
+        monkeypatch.setenv("METRICS_API_RUN_DIR", str(folder / "run"))
+        assert (await runner.run("asked")).state == "done"  # It is free for the next.
+
+    warming(load_project(folder), work)
+
+
+def test_a_run_that_is_interrupted_is_told(folder: Path) -> None:
+    async def work(runner: Runner) -> None:
+        begun = asyncio.Event()
+        run = runner.begin("many", lambda run: begun.set() if run.done else None)
+        await asyncio.wait_for(begun.wait(), 60)
+        await runner.close()
+        told = await runner.told(run.id)
+        assert told is not None
+        assert told["state"] == "interrupted"
+        rest = await runner.run("many")
+        assert (rest.state, rest.questions) == ("done", 120)
+        assert rest.ready >= 1
+        assert rest.statements <= 120 - rest.ready
+
+    warming(load_project(folder), work)
+
+
 def test_each_tenant_has_its_own_answers(folder: Path) -> None:
     async def work(runner: Runner) -> None:
         run = await runner.run("tenants")
@@ -268,6 +301,7 @@ async def main(folder, url, name):
     sys.stdin.readline()
     run = await runner.run(name, occasion="2026-02-01T06:00")
     print(json.dumps(run.told), flush=True)
+    sys.stdin.readline()
     await runner.close()
     await service.close()
 
@@ -278,9 +312,13 @@ asyncio.run(main(*sys.argv[1:]))
 def worker(folder: Path, name: str, url: str = "") -> subprocess.Popen[str]:
     command = [sys.executable, "-c", WORKER, str(folder), url, name]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
+    assert line(process) == "ready\n"
     return process
+
+
+def line(one: subprocess.Popen[str]) -> str:
+    assert one.stdout is not None
+    return one.stdout.readline()
 
 
 def go(one: subprocess.Popen[str]) -> None:
@@ -296,9 +334,20 @@ def test_of_two_workers_one_runs(folder: Path, shares: str, request: pytest.Fixt
     workers = [worker(folder, "small", url) for _ in range(2)]
     for one in workers:
         go(one)
-    told = [json.loads(one.communicate(timeout=60)[0]) for one in workers]
+    told = [json.loads(line(one)) for one in workers]  # They live until both are done.
+    for one in workers:
+        one.communicate("end\n", timeout=60)
     assert sorted(one["state"] for one in told) == ["done", "skipped"]
     assert sorted(one["statements"] for one in told) == [0, 2]
+
+
+@pytest.mark.slow
+def test_without_a_shared_store_what_a_worker_did_goes_with_it(folder: Path) -> None:
+    for _ in range(2):
+        one = worker(folder, "small")
+        go(one)
+        assert json.loads(line(one))["state"] == "done"
+        one.communicate("end\n", timeout=60)
 
 
 @pytest.mark.slow

@@ -98,6 +98,30 @@ def test_a_request_ends_in_the_edition_it_began_in(folder: Path) -> None:
     first.close()
 
 
+def test_an_edition_begins_when_it_is_served(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first, began = project_of(TEXT, folder), list[str]()
+
+    async def act(live: Live, editions: Editions, client: httpx.AsyncClient) -> None:
+        def publish(project: Project, before: Edition | None) -> Edition:
+            async def begin() -> None:
+                began.append(" ".join(project.model.metrics))
+                raise OSError
+
+            edition = editions.publish(project, before)
+            edition.begin = begin
+            return edition
+
+        live._publish = publish
+        editions.may_answer.set()
+        assert await live.reload("test")
+        assert began == ["first second"]
+        assert (await client.get("/")).text == "first second"  # What goes on beside requests is no matter of theirs.
+
+    in_turn(first, lambda: project_of(MORE, folder), act)
+    assert "could not begin" in caplog.text
+    first.close()
+
+
 def test_a_connection_is_kept_where_it_leads_to_the_same_place(folder: Path) -> None:
     first = project_of(TEXT, folder)
     warehouse = first.warehouse()

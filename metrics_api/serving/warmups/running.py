@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,7 +41,8 @@ class Run:
     id: str
     warmup: str
     state: str = "waiting"
-    """`waiting` for another worker who is at it, `running`, `done`, or `skipped`: another worker did it."""
+    """`waiting` for another worker who is at it, `running`, `done`, `skipped`: another worker did it, `failed` as a
+    whole, or `interrupted` by the end of its process."""
     questions: int = 0
     done: int = 0
     ready: int = 0
@@ -78,12 +80,25 @@ class _Question:
 
 
 class Runner:
-    """Runs the warmups of a project through its service. For one event loop; `lease` is for tests."""
+    """Runs the warmups of a project through its service. For one event loop; `lease` is for tests.
 
-    def __init__(self, service: Service, ledger: Ledger, asked: Asked | None = None, *, lease: float = LEASE) -> None:
+    Where answers are kept by this process alone (`shares_answers` false), what another did counts while it lives: an
+    answer that went with its process is asked again.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        ledger: Ledger,
+        asked: Asked | None = None,
+        *,
+        shares_answers: bool = False,
+        lease: float = LEASE,
+    ) -> None:
         self.service = service
         self.ledger = ledger
         self.asked = asked or Asked(ledger)
+        self._shares_answers = shares_answers
         self._lease = lease
         self._runs: dict[str, Run] = {}
         self._tasks: set[asyncio.Task[Run]] = set()
@@ -127,23 +142,34 @@ class Runner:
             del self._runs[old]
         await self._tell(run, tell)
         while not await self.ledger.take(run.warmup, run.id, self._lease):
-            if await self.ledger.read(f"done:{run.warmup}:{occasion}") is not None:
+            if await self._is_done(run, occasion):
                 break
             await asyncio.sleep(min(1.0, self._lease / 4))
         holding = asyncio.ensure_future(self._hold(run))
         try:
-            if await self.ledger.read(f"done:{run.warmup}:{occasion}") is not None:
+            if await self._is_done(run, occasion):
                 run.state = "skipped"
             else:
                 await self._ask_all(run, tell)
-                await self.ledger.write(f"done:{run.warmup}:{occasion}", run.id, KNOWN)
-            await self._tell(run, tell)
+                await self.ledger.write(f"done:{run.warmup}:{occasion}", str(os.getpid()), KNOWN)
+        except asyncio.CancelledError:
+            run.state = "interrupted"
+            raise
+        except Exception as error:  # noqa: BLE001 - whoever asks how it went is told; the next run may go better
+            run.state = "failed"
+            self._failed(run, run.warmup, error)
         finally:
+            await self._tell(run, tell)
             holding.cancel()
             with suppress(asyncio.CancelledError):
                 await holding
             await self.ledger.free(run.warmup, run.id)
         return run
+
+    async def _is_done(self, run: Run, occasion: str) -> bool:
+        """Whether a worker has run it for this occasion, and the answers are still there."""
+        by = await self.ledger.read(f"done:{run.warmup}:{occasion}")
+        return by is not None and (self._shares_answers or _is_alive(by))
 
     async def _hold(self, run: Run) -> None:
         while True:
@@ -200,7 +226,7 @@ class Runner:
             for one in every:
                 try:
                     prepared.setdefault(one.policy, []).append((one, project.prepared(one.query)))
-                except MetricsError:
+                except Exception:  # noqa: BLE001 - told when it is asked
                     groups.append([one])
             for of_policy in prepared.values():
                 places = project.put_together([ready for _, ready in of_policy])
@@ -247,6 +273,19 @@ class Runner:
         if tell is not None:
             tell(run)
         await self.ledger.write(f"run:{run.id}", orjson.dumps(run.told).decode(), KNOWN)
+
+
+def _is_alive(pid: str) -> bool:
+    """Whether a process of this machine goes on."""
+    if os.name == "nt":  # There a signal ends it, whichever it is.
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _fresh(asking: Asking) -> Asking:

@@ -142,7 +142,8 @@ class Schedule:
 
         def reached() -> str:
             each = (f"{one}:{project.data_through(one).isoformat()}" for one in sorted(metrics))
-            return sha256("\0".join(each).encode()).hexdigest()
+            # Other definitions have other answers.
+            return sha256("\0".join((project.model.hash, *each)).encode()).hexdigest()
 
         return await self._runner.service.in_thread(reached)
 

@@ -30,4 +30,4 @@ def runner_of(service: Service, shared: Shared | None) -> Runner:
 
     if any(one.replay for one in project.model.warmups.values()):
         service.heard = heard
-    return Runner(service, ledger, asked)
+    return Runner(service, ledger, asked, shares_answers=shared is not None)
