@@ -152,6 +152,21 @@ def test_a_second_run_makes_no_statement(folder: Path) -> None:
     warming(load_project(folder), work)
 
 
+def test_questions_that_go_together_are_one_statement(folder: Path) -> None:
+    project = load_project(folder)
+    project.share_scans = True
+
+    async def work(runner: Runner) -> None:
+        apart = MetricQuery("watched", time=Last(Duration(7, "day")))
+        run = await runner.run("many")
+        assert (run.questions, run.done, run.failed) == (120, 120, 0)
+        assert run.statements < 120
+        assert (await runner.service.answer(apart)).status is CacheStatus.HIT
+        assert (await runner.run("many")).statements == 0
+
+    warming(project, work)
+
+
 def test_a_question_that_fails_does_not_stop_the_others(folder: Path) -> None:
     async def work(runner: Runner) -> None:
         run = await runner.run("failing")
@@ -394,6 +409,42 @@ def test_a_worker_waits_for_another_who_is_at_it(folder: Path) -> None:
         assert time.monotonic() - begun >= 0.5
 
     warming(load_project(folder), work)
+
+
+def test_servers_share_answers_and_go_on_without_redis(folder: Path, server: RedisServer) -> None:
+    query = MetricQuery("watched", by=("country",))
+
+    async def talk(projects: tuple[Project, Project]) -> None:
+        one, other = (Service(each, shared=RedisStore(server.url)) for each in projects)
+        try:
+            first = await one.answer(query)
+            await one.settled()
+            second = await other.answer(query)
+            assert [first.status, second.status] == [CacheStatus.MISS, CacheStatus.HIT]
+            server.kill()
+            for service in (one, other):
+                assert (await service.answer(query)).status is CacheStatus.HIT  # In memory.
+                service._memory.clear()
+                again = await service.answer(query)
+                assert again.status is CacheStatus.MISS
+                assert again.answer.parts["rows"].equals(first.answer.parts["rows"])
+            server.start()
+            for service in (one, other):
+                assert isinstance(service._shared, RedisStore)
+                service._shared._breaker._until = 0
+            one._memory.clear()
+            assert (await one.answer(query)).status is CacheStatus.MISS  # Redis came back empty.
+            await one.settled()
+            other._memory.clear()
+            assert (await other.answer(query)).status is CacheStatus.HIT
+        finally:
+            await one.close()
+            await other.close()
+
+    projects = (load_project(folder), load_project(folder))
+    asyncio.run(talk(projects))
+    for each in projects:
+        each.close()
 
 
 def test_without_redis_at_last_a_warmup_runs_all_the_same(folder: Path, server: RedisServer) -> None:
