@@ -6,13 +6,21 @@ desk they differ from run to run. `METRICS_API_EXAMPLES=3000 make test` looks lo
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 
 from hypothesis import settings
 
 settings.register_profile("metrics-api", deadline=None, derandomize=bool(os.environ.get("CI")), print_blob=True)
 settings.load_profile("metrics-api")
+
+# What workers of a server tell each other of warmups is not left in the machine's own folder.
+if "METRICS_API_RUN_DIR" not in os.environ:
+    os.environ["METRICS_API_RUN_DIR"] = tempfile.mkdtemp(prefix="metrics-api-run-")
+    atexit.register(shutil.rmtree, os.environ["METRICS_API_RUN_DIR"], ignore_errors=True)
 
 # The first three run in environments of their own (on_snowflake.py, on_bigquery.py); the others need
 # drivers that may not be there.

@@ -118,7 +118,7 @@ async def _once(project: "Project", names: Sequence[str], redis: str | None) -> 
         await runner.close()
         await service.settled()
         await service.close()
-    summary(runs)
+    summary(runs, is_kept=store is not None)
     return runs
 
 
@@ -132,7 +132,7 @@ async def _loop(project: "Project", redis: str | None) -> list[dict[str, Any]]:
     store = RedisStore(redis) if redis else None
     service = Service(project, shared=store)
     runner = runner_of(service, store)
-    schedule = Schedule(runner, ended=lambda run: summary([run.told]))
+    schedule = Schedule(runner, ended=lambda run: summary([run.told], is_kept=store is not None))
     schedule.start()
     for name in schedule.warmups:
         typer.echo(f"{name}: next {schedule.next_of(name)}")
@@ -155,8 +155,8 @@ def progress() -> "Progress":
     return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
-def summary(runs: Sequence[dict[str, Any]]) -> None:
-    """What each run did, and what failed."""
+def summary(runs: Sequence[dict[str, Any]], *, is_kept: bool = True) -> None:
+    """What each run did, and what failed; for how long answers are ready where they are kept for anybody."""
     import time
 
     from rich.console import Console
@@ -175,7 +175,7 @@ def summary(runs: Sequence[dict[str, Any]]) -> None:
     Console(width=120, markup=False, highlight=False).print(table)
     warm = sum(run["done"] - run["failed"] for run in runs)
     until = [run["warm_until"] for run in runs if run["warm_until"] is not None]
-    if warm:
+    if warm and is_kept:
         minutes = max(0, round((min(until) - time.time()) / 60))
         typer.echo(f"{warm:,} answers are ready, the first to go in {minutes:,} minutes.")
     for run in runs:

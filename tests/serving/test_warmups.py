@@ -690,6 +690,7 @@ def test_without_a_shared_store_it_says_so(folder: Path) -> None:
     assert ran.exit_code == 0
     assert "There is no store that a server shares" in ran.stderr
     assert "--server http://127.0.0.1:8000" in ran.stderr
+    assert "answers are ready" not in ran.stdout
 
 
 def test_a_server_that_is_not_there() -> None:
