@@ -61,8 +61,10 @@ def warm(
     opened = _opened(names or [], project, warehouse, target)
     try:
         runs = []
+        if loop:
+            asyncio.run(_loop(opened, redis))
         for one, wanted in opened:
-            runs += asyncio.run(_loop(one, redis) if loop else _once(one, wanted, redis))
+            runs += asyncio.run(_once(one, wanted, redis))
     finally:
         for one, _ in opened:
             one.close()
@@ -122,8 +124,12 @@ async def _once(project: "Project", names: Sequence[str], redis: str | None) -> 
     return runs
 
 
-async def _loop(project: "Project", redis: str | None) -> list[dict[str, Any]]:
-    """Run by schedule until interrupted."""
+async def _loop(opened: "Sequence[tuple[Project, list[str]]]", redis: str | None) -> None:
+    """Run by their schedules until interrupted, on every warehouse at once."""
+    await asyncio.gather(*(_loop_on(project, names, redis) for project, names in opened))
+
+
+async def _loop_on(project: "Project", names: Sequence[str], redis: str | None) -> None:
     from metrics_api.serving.redis_store import RedisStore
     from metrics_api.serving.service import Service
     from metrics_api.serving.warmups.schedule import Schedule
@@ -132,17 +138,17 @@ async def _loop(project: "Project", redis: str | None) -> list[dict[str, Any]]:
     store = RedisStore(redis) if redis else None
     service = Service(project, shared=store)
     runner = runner_of(service, store)
-    schedule = Schedule(runner, ended=lambda run: summary([run.told], is_kept=store is not None))
+    schedule = Schedule(runner, only=names, ended=lambda run: summary([run.told], is_kept=store is not None))
     schedule.start()
-    for name in schedule.warmups:
-        typer.echo(f"{name}: next {schedule.next_of(name)}")
+    for name in names:
+        when = schedule.next_of(name) if name in schedule.warmups else "only when it is asked for: it has no `schedule`"
+        typer.echo(f"{name}: next {when}")
     try:
         await asyncio.Event().wait()
     finally:
         await schedule.close()
         await runner.close()
         await service.close()
-    return []
 
 
 def progress() -> "Progress":

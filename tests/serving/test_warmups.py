@@ -699,6 +699,22 @@ def test_a_server_that_is_not_there() -> None:
 
 
 @pytest.mark.slow
+def test_the_loop_runs_on_every_warehouse_until_it_is_interrupted(folder: Path, server: RedisServer) -> None:
+    words = ["warm", "--loop", "small", "asked", "many", "elsewhere", "-p", str(folder)]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "METRICS_API_REDIS": server.url}
+    command = [sys.executable, "-m", "metrics_api.cli", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        told = dict(line(process).strip().split(": next ") for _ in range(4))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    assert list(told) == ["small", "asked", "many", "elsewhere"]
+    assert told["small"].endswith("06:00 Europe/Berlin")
+    assert told["asked"] == "when there is new data"
+    assert told["many"] == "only when it is asked for: it has no `schedule`"
+    assert told["elsewhere"].endswith(":00 UTC")
+
+
+@pytest.mark.slow
 def test_a_running_server_warms_itself(folder: Path) -> None:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "metrics_api.cli", "serve", "-p", str(folder), "--port", "0"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -65,11 +65,13 @@ class Schedule:
         self,
         runner: Runner,
         *,
+        only: Collection[str] | None = None,
         ended: Callable[[Run], None] | None = None,
         looks_every: float = LOOKS_EVERY,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._runner = runner
+        self._only = only
         self._ended = ended or _told
         self._looks_every = looks_every
         self._clock = clock
@@ -84,6 +86,7 @@ class Schedule:
             name: one
             for name, one in model.warmups.items()
             if (one.schedule is not None or one.on_new_data) and is_served(one, self._runner.service)
+            if self._only is None or name in self._only
         }
 
     def next_of(self, name: str) -> str:
