@@ -228,6 +228,7 @@ class CatalogMetric:
     @resolved(description="How fresh its data is.")
     async def freshness(self, info: Info) -> CatalogFreshness | None:
         context: RequestContext = info.context
+        context.is_lasting = False
         reached = await context.in_thread(partial(context.project.data_through, self.metric.name))
         return CatalogFreshness(data_through=reached)
 

@@ -13,7 +13,7 @@ from metrics_api.errors import Code, Problem, QueryError
 from metrics_api.query.metric_query import MetricQuery
 from metrics_api.results import Answer, Cache
 from metrics_api.serving.project import Explained, Project
-from metrics_api.serving.service import Asking, Served, Service
+from metrics_api.serving.service import Asking, Served, Service, Use
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ class RequestLimits:
 class _Turn:
     """What is asked in one turn of the event loop, and once all have asked, the answers to come."""
 
-    queries: list[MetricQuery] = field(default_factory=list)
+    queries: list[tuple[MetricQuery, Use | None]] = field(default_factory=list)
     answers: asyncio.Task[list[Answer | Exception]] | None = None
 
 
@@ -55,6 +55,10 @@ class RequestContext:
     asking: Asking = field(default_factory=lambda: Asking(request_id=uuid4().hex))
     writes_json: bool = False
     """Whether lists of an answer may be JSON already (`orjson.Fragment`): whoever asks writes it with orjson."""
+    is_lasting: bool = True
+    """Whether the same request has the same answer while `served` is what it is."""
+    served: list[Served] = field(default_factory=list)
+    """What the answer rests on."""
     _asked: int = 0
     _cards: int = 0
     _explaining: dict[str, asyncio.Task[Explained]] = field(default_factory=dict)
@@ -96,14 +100,14 @@ class RequestContext:
         """Blocking work, so that the event loop stays free for others."""
         return await self.service.in_thread(work)
 
-    async def answer(self, query: MetricQuery) -> Answer:
+    async def answer(self, query: MetricQuery, use: Use | None = None) -> Answer:
         """The answer to a question. Raises what `Service.answer` raises.
 
         What all fields of a request ask in one turn of the event loop is answered together, in as few statements as
-        it can be.
+        it can be. `use` is what the field says of kept answers, above what the request says.
         """
         turn = self._turn
-        turn.queries.append(query)
+        turn.queries.append((query, use))
         place = len(turn.queries) - 1
         await asyncio.sleep(0)  # Until every field of this turn has asked.
         if turn is self._turn:
@@ -115,17 +119,27 @@ class RequestContext:
             raise found
         return found
 
-    async def _answers(self, queries: Sequence[MetricQuery]) -> list[Answer | Exception]:
+    async def _answers(self, asked: Sequence[tuple[MetricQuery, Use | None]]) -> list[Answer | Exception]:
         """Each question's answer, with word of where it is from, or why there is none."""
-        found = await self.service.answers(queries, self.asking)
-        return [one if isinstance(one, Exception) else self._told(one) for one in found]
+        uses = [use or self.asking.use for _, use in asked]
+        found: dict[int, Answer | Exception] = {}
+        for use in dict.fromkeys(uses):
+            places = [place for place, one in enumerate(uses) if one is use]
+            served = await self.service.answers([asked[place][0] for place in places], replace(self.asking, use=use))
+            found |= {place: self._told(one) for place, one in zip(places, served, strict=True)}
+            self.is_lasting = self.is_lasting and use is Use.ANY
+        return [found[place] for place in range(len(asked))]
 
-    def _told(self, served: Served) -> Answer:
+    def _told(self, served: Served | Exception) -> Answer | Exception:
+        if isinstance(served, Exception):
+            return served
+        self.served.append(served)
         cache = Cache(served.status, served.age)
         return replace(served.answer, info=replace(served.answer.info, cache=cache))
 
     async def explained(self, metric: str) -> Explained:
         """How a metric is computed, compiled once for a request. Raises what `Project.explain` raises."""
+        self.is_lasting = False  # Its dates are those of today.
         if metric not in self._explaining:
             work = self.in_thread(partial(self.project.explain, metric))
             self._explaining[metric] = asyncio.ensure_future(work)

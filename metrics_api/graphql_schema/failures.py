@@ -9,6 +9,7 @@ from strawberry.exceptions import StrawberryInputCoercionError
 
 from metrics_api.errors import Code, MetricsError, Problem
 from metrics_api.graphql_schema.scalars import Unreadable
+from metrics_api.serving.jobs import QueryRunning
 
 _log = logging.getLogger("metrics_api.graphql")
 
@@ -27,15 +28,21 @@ def told(error: GraphQLError, request_id: str) -> GraphQLError:
         source=error.source,
         positions=error.positions,
         path=error.path,
-        extensions={"code": problems[0].code.value, "requestId": request_id},
+        extensions={"code": problems[0].code.value, "requestId": request_id, **_job(error)},
     )
 
 
-def told_of_card(error: Exception, card: str, request_id: str) -> tuple[str, str]:
-    """The same for a card of a board, as its message and code: the board around it is told."""
+def _job(error: GraphQLError) -> dict[str, str]:
+    """By what a question that goes on will be asked for."""
+    cause = error.original_error
+    return {"job": cause.job} if isinstance(cause, QueryRunning) else {}
+
+
+def told_of(error: Exception, what: str, request_id: str) -> tuple[str, str]:
+    """The same for a card of a board or a job, as its message and code: what is around it is told."""
     problems = error.problems if isinstance(error, MetricsError) else None
     if problems is None:
-        _log.error("request %s: card %s failed", request_id, card, exc_info=error)
+        _log.error("request %s: %s failed", request_id, what, exc_info=error)
         problems = (Problem(INTERNAL, fix=f"Ask the server's owner about request {request_id}.", code=Code.INTERNAL),)
     return "\n".join(_sentence(one) for one in problems), problems[0].code.value
 

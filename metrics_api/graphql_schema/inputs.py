@@ -53,6 +53,13 @@ class Compare(enum.Enum):
     PREVIOUS_YEAR = strawberry.enum_value("previous_year", description="The same dates; for weeks, 52 weeks before.")
 
 
+@strawberry.enum(description="What a request says of answers that are kept.")
+class CacheUse(enum.Enum):
+    ANY = strawberry.enum_value("ANY", description="One will do, as long as the data behind it is the same.")
+    FRESH = strawberry.enum_value("FRESH", description="The warehouse is asked, also how far its data reaches.")
+    ONLY = strawberry.enum_value("ONLY", description="Only one that is kept; the warehouse is asked nothing else.")
+
+
 @strawberry.enum(description="The day of which cohorts are.")
 class CohortAsOf(enum.Enum):
     RANGE_END = strawberry.enum_value("range_end", description="The last day of the range.")
@@ -261,6 +268,7 @@ def _enum(name: str, description: str, values: list[tuple[str, str]]) -> Any:
 
 __all__ = [
     "PYTHON_NAME",
+    "CacheUse",
     "Compare",
     "Direction",
     "DurationInput",

@@ -26,13 +26,14 @@ from metrics_api.graphql_schema.inputs import (
 )
 from metrics_api.graphql_schema.layout import Layout, camel
 from metrics_api.graphql_schema.object_types import ObjectTypes, not_constructed
-from metrics_api.graphql_schema.question import question
+from metrics_api.graphql_schema.question import USE, question
 from metrics_api.graphql_schema.selection import Document, Nodes
 from metrics_api.graphql_schema.shapes.asking import Answers, Wanted, answers_to
 from metrics_api.graphql_schema.shapes.lists import lists_type, shaped_lists, wanted_of_lists
 from metrics_api.graphql_schema.shapes.members import QUESTION
 from metrics_api.graphql_schema.shapes.retention import retention_type, shaped_retention, wanted_of_retention
 from metrics_api.semantic.model import Metric
+from metrics_api.serving.service import Use
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +67,16 @@ class MetricField(StrawberryField):
 
     def get_result(self, source: Any, info: Info | None, args: list[Any], kwargs: Any) -> Any:
         assert info is not None
-        return self._answer(info, kwargs)
+        return self._answer(info, kwargs, source.get(USE))
 
-    async def _answer(self, info: Info, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _answer(self, info: Info, arguments: Mapping[str, Any], use: Use | None) -> Mapping[str, Any]:
         context: RequestContext = info.context
         context.count_metric()
         asked = question(self.metric, self.layout.sources, arguments, context.limits)
         nodes = info._raw_info.field_nodes  # noqa: SLF001 - the nodes have no public door
         shape = _SHAPES.get(self.layout.shape, _LISTS)
         wanted = shape.wanted(Document.of(info), self.layout, nodes)
-        answers = await answers_to(asked, self.layout, wanted, context)
+        answers = await answers_to(asked, self.layout, wanted, context, use)
         shaped: dict[str, Any] = {}
         if answers.info is not None:
             shaped = await context.in_thread(partial(shape.shaped, self.layout, wanted, answers))

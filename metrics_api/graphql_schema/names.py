@@ -22,7 +22,8 @@ FILTER_WORDS = ("and", "or", "not")
 # built.
 # fmt: off
 OWN_TYPES = frozenset((
-    "Query", "Metrics", "AnswerInfo", "CacheInfo", "CacheStatus", "TimeInput", "BetweenInput", "LastInput",
+    "Query", "Metrics", "AnswerInfo", "CacheInfo", "CacheStatus", "CacheUse", "Job", "JobStatus",
+    "TimeInput", "BetweenInput", "LastInput",
     "DurationInput", "TimeUnit",
     "DurationUnit", "Grain", "Direction", "StringFilter", "NumberFilter", "IntegerFilter", "DecimalFilter",
     "BooleanFilter", "DateFilter", "DateTimeFilter", "Catalog", "CatalogMetric", "CatalogMeasure", "CatalogDimension",

@@ -28,6 +28,7 @@ from metrics_api.graphql_schema.inputs import (
 from metrics_api.graphql_schema.layout import PERIOD, SMALL, Cell, Cohorts, Field, Group, Layout, Sources
 from metrics_api.graphql_schema.scalars import BigInt, Period
 from metrics_api.graphql_schema.selection import percentile
+from metrics_api.results import Info as CoreInfo
 
 _SCALARS: dict[str, Any] = {
     "string": str,
@@ -57,6 +58,18 @@ class CacheInfo:
     age_seconds: float = strawberry.field(description="The seconds since it was made.")
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def resolved(*, description: str, of: Any = None) -> Callable[[F], F]:
+    """`strawberry.field` of a resolver, which keeps its type for the type checker; `of` if only known when run."""
+
+    def decorate(resolver: F) -> F:
+        return cast("F", strawberry.field(resolver=resolver, description=description, graphql_type=of))
+
+    return decorate
+
+
 @strawberry.type(description="How an answer came about.")
 class AnswerInfo:
     as_of: datetime = strawberry.field(description="The instant taken for now.")
@@ -72,19 +85,13 @@ class AnswerInfo:
     row_count: int = strawberry.field(description="The rows that were answered.")
     truncated: bool = strawberry.field(description="Whether rows were cut off at the limit.")
     seconds: float = strawberry.field(description="How long the warehouse took, waiting included.")
-    cache: CacheInfo | None = strawberry.field(description="Whether it was kept, and since when.")
 
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def resolved(*, description: str, of: Any = None) -> Callable[[F], F]:
-    """`strawberry.field` of a resolver, which keeps its type for the type checker; `of` if only known when run."""
-
-    def decorate(resolver: F) -> F:
-        return cast("F", strawberry.field(resolver=resolver, description=description, graphql_type=of))
-
-    return decorate
+    @resolved(description="Whether it was kept, and since when.")
+    def cache(self, info: Info) -> CacheInfo | None:
+        # It grows old by the second: what tells it is made anew for each request.
+        info.context.is_lasting = False
+        found = cast("CoreInfo", self).cache
+        return None if found is None else CacheInfo(status=CacheStatus[found.status], age_seconds=found.age_seconds)
 
 
 def output_field(python_name: str, name: str, of: Any, description: str = "") -> StrawberryField:

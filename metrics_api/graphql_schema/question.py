@@ -11,7 +11,7 @@ from strawberry import UNSET
 
 from metrics_api.errors import Code, Problem, QueryError
 from metrics_api.graphql_schema.context import RequestLimits
-from metrics_api.graphql_schema.inputs import PYTHON_NAME, Direction
+from metrics_api.graphql_schema.inputs import PYTHON_NAME, CacheUse, Direction
 from metrics_api.graphql_schema.layout import Sources, camel
 from metrics_api.periods import Duration, Grain
 from metrics_api.query.metric_query import (
@@ -28,8 +28,17 @@ from metrics_api.query.metric_query import (
     TimeRange,
 )
 from metrics_api.query.metric_query import Compare as CoreCompare
+from metrics_api.serving.service import Use
 
 LONGEST = 999_999
+USE = "use"
+"""Where `metrics` keeps for its fields what the request says of kept answers."""
+CACHE = "Whether an answer that is kept will do; it will when absent."
+
+
+def use_of(asked: CacheUse | None) -> Use | None:
+    """What an argument `cache` says; None: nothing."""
+    return None if asked is None or asked is UNSET else Use[asked.name]
 
 
 def question(metric: str, sources: Sources, arguments: Mapping[str, Any], limits: RequestLimits) -> MetricQuery:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 from graphql import GraphQLError
+from strawberry import UNSET, argument
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import create_type
 from strawberry.types.execution import ExecutionContext, ExecutionResult
@@ -20,13 +21,16 @@ from metrics_api.graphql_schema.context import RequestContext
 from metrics_api.graphql_schema.documents import Documents, KnownDocuments
 from metrics_api.graphql_schema.executor import RowsAtOnce
 from metrics_api.graphql_schema.failures import told
+from metrics_api.graphql_schema.inputs import CacheUse
 from metrics_api.graphql_schema.layouts import cohorts_of, layout_of
 from metrics_api.graphql_schema.metric_fields import MetricFields
 from metrics_api.graphql_schema.names import name_problems, public_metrics
 from metrics_api.graphql_schema.object_types import resolved
+from metrics_api.graphql_schema.question import CACHE, USE, use_of
 from metrics_api.graphql_schema.scalars import SCALARS
 from metrics_api.graphql_schema.shapes.boards import board_field
 from metrics_api.graphql_schema.shapes.cohorts import cohort_field
+from metrics_api.graphql_schema.shapes.jobs import job_field
 from metrics_api.semantic.model import SemanticModel
 
 
@@ -74,14 +78,15 @@ def _query_type(model: SemanticModel) -> Any:
         metrics_type = create_type("Metrics", list(each), description="The metrics, a field for each.")
 
         @resolved(description="Ask metrics.", of=metrics_type)
-        def metrics() -> Mapping[str, Any]:
-            return {}
+        def metrics(cache: Annotated[CacheUse | None, argument(description=CACHE)] = UNSET) -> Mapping[str, Any]:
+            return {USE: use_of(cache)}
 
         roots.insert(0, metrics)
     for entity in ENTITIES:
         if (cohorts := cohorts_of(entity, model)) is not None:
             found = [(model.cohorts[name], layout_of(model.cohorts[name], model)) for name, _ in cohorts.names]
             roots.append(cohort_field(cohorts, found, fields.types))
+    roots.append(job_field())
     if model.boards:
         roots.append(board_field(model, cohorts_of("user", model), fields.types))
     return create_type("Query", roots)

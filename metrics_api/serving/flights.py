@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
-from metrics_api.engines.warehouse import Stop
+from metrics_api.engines.warehouse import Stop, Stopped
+from metrics_api.errors import Code, Problem, QueryError
 
 V = TypeVar("V")
+
+_EVER = 7 * 24 * 3600.0
+
+
+def too_late(seconds: float) -> QueryError:
+    told = f"the answer took more than {seconds:g} seconds; nobody waits for it any more"
+    return QueryError(Problem(told, fix="Ask for less.", code=Code.DEADLINE))
 
 
 class Flight(Generic[V]):
@@ -48,15 +57,48 @@ class Flights(Generic[V]):
         flight.task = asyncio.ensure_future(fly())
         return flight
 
-    async def join(self, flight: Flight[V]) -> Mapping[str, V]:
-        """Wait for it. Who is cancelled leaves; the last one to leave ends the work, in the warehouse too."""
+    @contextmanager
+    def boarded(self, flight: Flight[V]) -> Iterator[None]:
+        """Inside, one waits for it. The last one to leave before it lands ends the work, in the warehouse too."""
         flight.waiting += 1
         try:
-            return await asyncio.shield(flight.task)
+            yield
         finally:
-            flight.waiting -= 1
-            if not flight.waiting and not flight.task.done():
-                self._end(flight)
+            self._leave(flight)
+
+    async def join(self, flight: Flight[V]) -> Mapping[str, V]:
+        """What it finds. Who is cancelled leaves."""
+        with self.boarded(flight):
+            return await asyncio.shield(flight.task)
+
+    def hold(
+        self, flight: Flight[V], landed: Callable[[Mapping[str, V] | Exception], None], seconds: float | None
+    ) -> None:
+        """Wait for it without a coroutine, at most so long; `landed` is told what it found or why there is nothing."""
+        flight.waiting += 1
+
+        def done(values: Mapping[str, V] | Exception) -> None:
+            if not late.cancelled():
+                late.cancel()
+                flight.task.remove_done_callback(ended)
+                landed(values)
+                self._leave(flight)
+
+        def ended(task: asyncio.Task[Mapping[str, V]]) -> None:
+            if task.cancelled():
+                done(Stopped("it was ended"))
+            else:
+                failed = task.exception()
+                done(task.result() if failed is None else failed if isinstance(failed, Exception) else Stopped("ended"))
+
+        loop = asyncio.get_running_loop()
+        late = loop.call_later(seconds or _EVER, lambda: done(too_late(seconds or _EVER)))
+        flight.task.add_done_callback(ended)
+
+    def _leave(self, flight: Flight[V]) -> None:
+        flight.waiting -= 1
+        if not flight.waiting and not flight.task.done():
+            self._end(flight)
 
     async def close(self) -> None:
         """End all that is under way, and wait until it has ended."""

@@ -74,6 +74,8 @@ class Prepared:
     statement: Statement
     key: str
     """Equal for equal answers: of the definitions, the statement with dates and values, and how far data reaches."""
+    versions: tuple[tuple[str, str | None], ...] = ()
+    """Of the tables that no watermark tells of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +87,20 @@ class _Known:
     versioned: tuple[str, ...]
 
     def prepared(self, query: MetricQuery, bound: BoundQuery, version: Callable[[str], str | None]) -> Prepared:
-        versions = [(one, version(one)) for one in self.versioned]
+        versions = tuple((one, version(one)) for one in self.versioned)
         key = sha256(repr((self.digest, versions)).encode()).hexdigest() if versions else self.digest
-        return Prepared(query, bound, self.statement, key)
+        return Prepared(query, bound, self.statement, key, versions)
+
+
+@dataclass(frozen=True, slots=True)
+class Depends:
+    """What may change an answer: how far sources reach, versions of tables, and the time."""
+
+    sources: tuple[Source, ...]
+    data_through: datetime
+    versions: tuple[tuple[str, str | None], ...]
+    as_of: datetime | None
+    quarter: int
 
 
 class Project:
@@ -382,6 +395,31 @@ class Project:
         if found is None or not all(self._is_known(one) for one in found.versioned):
             return None
         return found.prepared(query, bound, self._version_of)
+
+    def depends(self, prepared: Prepared) -> Depends:
+        """On what the answer depends besides the definitions, as far as it is known without asking again."""
+        bound = prepared.bound
+        as_of = prepared.query.as_of or self.model.as_of
+        return Depends(bound.sources, bound.data_through, prepared.versions, as_of, self._quarter())
+
+    def still_holds(self, depends: Depends) -> bool:
+        """Whether the same question is known to have the same answer now; asks the warehouse nothing."""
+        if depends.quarter != self._quarter():
+            return False
+        if not all(self._is_known(table) and self._version_of(table) == one for table, one in depends.versions):
+            return False
+        as_of = depends.as_of or self.clock()
+        reached = [self._known(source, as_of) for source in depends.sources]
+        return bool(reached) and all(reached) and min(one for one in reached if one) == depends.data_through
+
+    def known_for(self, depends: Depends) -> float:
+        """For how many seconds it is not asked again whether that holds."""
+        until = [self._reached[one][0] + self._freshness_seconds for one in depends.sources if one in self._reached]
+        return max(0.0, min(until, default=0.0) - time.monotonic()) if len(until) == len(depends.sources) else 0.0
+
+    def _quarter(self) -> int:
+        """Of an hour, counted: days begin with one in every zone, and within one no relative range moves."""
+        return int(self.clock().replace(tzinfo=UTC).timestamp() // 900)
 
     def _digest(self, query: MetricQuery, bound: BoundQuery, statement: Statement) -> str:
         """What an answer depends on: the statement's text has the dates and values; the rest says how it is shaped."""

@@ -15,8 +15,9 @@ from typing import TypeAlias, TypeVar
 from metrics_api.errors import Code, MetricsError, Problem, QueryError
 from metrics_api.query.metric_query import MetricQuery
 from metrics_api.results import Answer
-from metrics_api.serving.flights import Flight, Flights
-from metrics_api.serving.project import Prepared, Project
+from metrics_api.serving.flights import Flight, Flights, too_late
+from metrics_api.serving.jobs import Job, Jobs, QueryRunning
+from metrics_api.serving.project import Depends, Prepared, Project
 from metrics_api.serving.stores import Kept, Memory, Shared
 from metrics_api.serving.turns import Turns
 
@@ -67,6 +68,11 @@ class Served:
     answer: Answer
     status: CacheStatus
     age: float = 0.0
+    query: MetricQuery | None = None
+    depends: Depends | None = None
+    """While that holds, and until `until`, it is the answer to the same question. None: it is not to be kept."""
+    until: float = 0.0
+    """In seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,9 @@ class ServiceSettings:
     stale: float = 0.0
     """Seconds beyond, in which it is served once more while a new one is made."""
     deadline: float | None = 300.0
-    """Seconds that a question may take, its wait included."""
+    """Seconds that a question may take, its wait included; its statement is ended then."""
+    inline_timeout: float | None = 45.0
+    """Seconds that a request waits for a question. It then goes on as a job, whose answer is asked for later."""
 
 
 class Service:
@@ -101,6 +109,7 @@ class Service:
         self.heard: Callable[[MetricQuery, Caller], None] | None = None
         """Told of every question, before it is answered."""
         self._flights: Flights[_Found] = Flights()
+        self._jobs = Jobs(self._flights)
         self._threads = ThreadPoolExecutor(self.settings.statements + 4, "metrics-api")
         self._behind: set[asyncio.Task[None]] = set()
 
@@ -118,9 +127,7 @@ class Service:
         as there are turns. Whoever is cancelled waits no longer; a statement for which nobody waits is ended.
         """
         asking = asking or Asking()
-        if self.heard is not None:
-            for query in queries:
-                self.heard(query, asking.caller)
+        self.note(queries, asking.caller)
         found: list[Served | Exception | None] = [self._at_hand(one, asking) for one in queries]
         places = [place for place, one in enumerate(found) if one is None]
         for place, one in zip(places, await self._sought([queries[place] for place in places], asking), strict=True):
@@ -131,6 +138,12 @@ class Service:
         """Wait until what nobody waits for has ended: answers made anew, or on their way to the shared store."""
         while behind := [one for one in self._behind if not one.done()]:
             await asyncio.gather(*behind, return_exceptions=True)
+
+    def note(self, queries: Sequence[MetricQuery], caller: Caller) -> None:
+        """Tell who keeps count of what is asked."""
+        if self.heard is not None:
+            for query in queries:
+                self.heard(query, caller)
 
     async def close(self) -> None:
         """End what is under way."""
@@ -190,7 +203,7 @@ class Service:
         """What is kept, if it may be served; an old one is made anew behind it."""
         ttl, stale = self.times(prepared.bound.metric.name)
         if kept.age <= ttl:
-            return Served(kept.answer, CacheStatus.HIT, kept.age)
+            return self._told(prepared, kept, CacheStatus.HIT)
         if kept.age > ttl + stale:
             return None
         if self._flights.of(key) is None:
@@ -208,24 +221,38 @@ class Service:
     # -- asking the warehouse -----------------------------------------------------------------------------------------
 
     async def _from_warehouse(self, missing: Mapping[str, Prepared], asking: Asking) -> dict[str, Served | Exception]:
-        under_way: dict[str, Flight[_Found]] = {}
-        if asking.use is not Use.FRESH:
-            under_way = {key: flight for key in missing if (flight := self._flights.of(key)) is not None}
-        alone = {key: one for key, one in missing.items() if key not in under_way}
-        flights = dict.fromkeys(under_way.values())
-        for batch in await self._batches(list(alone.values())):
-            keys = [list(alone)[place] for place in batch]
-            flights[self._begun(keys, [alone[key] for key in keys], asking)] = None
+        found: dict[str, Served | Exception] = {}
+        flights: dict[Flight[_Found], None] = {}
+        joined: set[str] = set()
+
+        def is_at_hand(key: str) -> bool:
+            """Whether somebody has asked for it, or has been told, while this one waited."""
+            if asking.use is Use.FRESH:
+                return False
+            if (flight := self._flights.of(key)) is not None:
+                flights[flight] = None
+                joined.add(key)
+            elif (kept := self._memory.get(key)) and (served := self._served(key, missing[key], kept, asking)):
+                found[key] = served
+            return flight is not None or key in found
+
+        alone = [key for key in missing if not is_at_hand(key)]
+        for batch in await self._batches([missing[key] for key in alone]):
+            # No waiting from here on until they are under way.
+            if keys := [alone[place] for place in batch if not is_at_hand(alone[place])]:
+                flights[self._begun(keys, [missing[key] for key in keys], asking)] = None
         landed: dict[str, _Found] = {}
-        for values in await asyncio.gather(*(self._landed(one, asking) for one in flights)):
+        for values in await asyncio.gather(*(self._landed(one, missing, asking) for one in flights)):
             landed |= values
         status = CacheStatus.BYPASS if asking.use is Use.FRESH else CacheStatus.MISS
-        found: dict[str, Served | Exception] = {}
-        for key in missing:
-            one = landed[key]
-            how = CacheStatus.JOINED if key in under_way else status
-            found[key] = Served(one.answer, how, one.age) if isinstance(one, Kept) else one
+        for key in missing.keys() - found.keys():
+            one, how = landed[key], CacheStatus.JOINED if key in joined else status
+            found[key] = self._told(missing[key], one, how) if isinstance(one, Kept) else one
         return found
+
+    def _told(self, prepared: Prepared, kept: Kept, status: CacheStatus) -> Served:
+        until = kept.made + self.times(prepared.bound.metric.name)[0]
+        return Served(kept.answer, status, kept.age, prepared.query, self.project.depends(prepared), until)
 
     async def _batches(self, prepared: Sequence[Prepared]) -> Sequence[Sequence[int]]:
         if len(prepared) < 2:
@@ -253,19 +280,40 @@ class Service:
         if self._shared is not None:
             self._do_behind(self._shared.put(key, kept, sum(self.times(prepared.bound.metric.name))))
 
-    async def _landed(self, flight: Flight[_Found], asking: Asking) -> Mapping[str, _Found]:
-        """What a flight found; where it fails or takes too long, why, for each of its keys."""
-        limits = [one for one in (asking.deadline, self.settings.deadline) if one is not None]
-        seconds = min(limits, default=None)
-        try:
-            async with asyncio.timeout(seconds):
-                return await self._flights.join(flight)
-        except TimeoutError:
-            told = f"the answer took more than {seconds:g} seconds; nobody waits for it any more"
-            error: Exception = QueryError(Problem(told, fix="Ask for less.", code=Code.DEADLINE))
-        except Exception as failed:  # noqa: BLE001 - other flights land; whoever asked for these is told
-            error = failed
-        return dict.fromkeys(flight.keys, error)
+    async def _landed(
+        self, flight: Flight[_Found], wanted: Mapping[str, Prepared], asking: Asking
+    ) -> Mapping[str, _Found]:
+        """What a flight found of what is wanted; where it fails or takes too long, why."""
+        keys = [key for key in flight.keys if key in wanted]
+        deadline = _least(asking.deadline, self.settings.deadline)
+        inline = self.settings.inline_timeout
+        # The deadline of a job is the service's own: whoever asked has an answer, that it goes on.
+        is_job_next = inline is not None and (asking.deadline is None or inline < asking.deadline)
+        with self._flights.boarded(flight):
+            try:
+                async with asyncio.timeout(_least(deadline, inline)):
+                    return await asyncio.shield(flight.task)
+            except TimeoutError:
+                if deadline is None or (is_job_next and inline is not None and inline < deadline):
+                    return {key: self._as_job(wanted[key], key, flight, asking) for key in keys}
+                error: Exception = too_late(deadline)
+            except Exception as failed:  # noqa: BLE001 - other flights land; whoever asked for these is told
+                error = failed
+        return dict.fromkeys(keys, error)
+
+    def _as_job(self, prepared: Prepared, key: str, flight: Flight[_Found], asking: Asking) -> QueryRunning:
+        name, inline, deadline = prepared.bound.metric.name, self.settings.inline_timeout or 0, self.settings.deadline
+        left = None if deadline is None else max(0.0, deadline - inline)
+        job = self._jobs.begin(name, key, flight, repr(asking.caller), left)
+        return QueryRunning(name, job.id, inline)
+
+    def job(self, id_: str, caller: Caller | None = None) -> Job:
+        """A question that went on after its request. Raises QueryError where the caller has none of that id."""
+        if (found := self._jobs.get(id_, repr(caller or Caller()))) is None:
+            told = f"there is no job `{id_[:50]}`"
+            fix = "It is long over, or another's: ask the question again."
+            raise QueryError(Problem(told, fix=fix, code=Code.UNKNOWN_NAME))
+        return found
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Blocking work, so that the event loop stays free."""
@@ -280,6 +328,10 @@ class Service:
         task = asyncio.ensure_future(done())
         self._behind.add(task)
         task.add_done_callback(self._behind.discard)
+
+
+def _least(*seconds: float | None) -> float | None:
+    return min((one for one in seconds if one is not None), default=None)
 
 
 def _not_kept(prepared: Prepared) -> QueryError:

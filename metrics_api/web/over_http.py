@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
+from metrics_api.serving.service import Use
 from metrics_api.web.accept import liked
 
 GRAPHQL_TYPE = "application/graphql-response+json"
@@ -41,12 +43,13 @@ class NotOverHttp(Exception):
         self.headers = headers or {}
 
 
-def answer_type(headers: Headers) -> str:
-    """The media type that a caller likes best of those there are; JSON where any will do.
+@lru_cache(256)
+def answer_type(accepted: str) -> str:
+    """The media type that a caller likes best of those there are, by what it accepts; JSON where any will do.
 
     Raises NotOverHttp (406) for one who accepts none of them.
     """
-    accepted = headers.get("accept", "").strip()
+    accepted = accepted.strip()
     if not accepted:
         return JSON_TYPE
     if (found := liked(accepted, _MEANT)) is None:
@@ -64,7 +67,26 @@ _MEANT = {
 }
 
 
-async def asked_by(request: Request) -> Asked:
+def use_of(headers: Headers) -> Use:
+    """What a request says of kept answers, in HTTP's words."""
+    said = headers.get("cache-control", "").lower()
+    if "only-if-cached" in said:
+        return Use.ONLY
+    return Use.FRESH if "no-cache" in said or "no-store" in said else Use.ANY
+
+
+async def sent_by(request: Request) -> bytes:
+    """All that the request's question is made of. Raises NotOverHttp with what is wrong with how it is sent."""
+    if request.method == "GET":
+        query: bytes = request.scope["query_string"]
+        return query
+    if request.method != "POST":
+        raise NotOverHttp(f"{request.method} is not for questions: send GET or POST", 405, {"allow": "GET, POST"})
+    _check_content(request.headers)
+    return await request.body()
+
+
+def asked_by(request: Request, sent: bytes) -> Asked:
     """What a request asks. Raises NotOverHttp with what is wrong with it."""
     if request.method == "GET":
         given: dict[str, Any] = dict(request.query_params)
@@ -72,10 +94,7 @@ async def asked_by(request: Request) -> Asked:
             if name in given:
                 given[name] = _json(given[name], f"the parameter `{name}`") if given[name] else None
         return _asked(given, "Send a parameter `query`, or POST one as JSON.")
-    if request.method != "POST":
-        raise NotOverHttp(f"{request.method} is not for questions: send GET or POST", 405, {"allow": "GET, POST"})
-    _check_content(request.headers)
-    body = _json(await request.body(), "the body")
+    body = _json(sent, "the body")
     if not isinstance(body, dict):
         several = isinstance(body, list)
         raise NotOverHttp("batches are not answered: send one question" if several else "the body is no JSON object")

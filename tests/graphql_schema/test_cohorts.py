@@ -233,7 +233,7 @@ def test_users_and_accounts_have_cohorts_of_their_own(project: Project, tmp_path
     }  # fmt: skip
     assert str(fields["people"].type) == str(fields["firms"].type)
     assert list(read.type_map["CohortName"].values) == ["FANS"]
-    assert list(read.type_map["Query"].fields) == ["metrics", "catalog", "cohort", "accountCohort"]
+    assert list(read.type_map["Query"].fields) == ["metrics", "catalog", "cohort", "accountCohort", "job"]
     assert str(read.type_map["AccountCohort"].fields["members"].type) == "AccountMembers"
     assert {name for name in PEOPLE_TYPES if name in read.type_map} == PEOPLE_TYPES - {
         "UserAttributes", "AccountAttributes",

@@ -12,6 +12,7 @@ from metrics_api.graphql_schema.layout import Cell, Layout
 from metrics_api.graphql_schema.selection import Selected
 from metrics_api.query.metric_query import CohortAsOf, MetricQuery
 from metrics_api.results import Answer, Info
+from metrics_api.serving.service import Use
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,10 +68,12 @@ class Answers:
         return found.parts[name]
 
 
-async def answers_to(query: MetricQuery, layout: Layout, wanted: Wanted, context: RequestContext) -> Answers:
+async def answers_to(
+    query: MetricQuery, layout: Layout, wanted: Wanted, context: RequestContext, use: Use | None = None
+) -> Answers:
     """The answers to at most two questions. Raises what `Project.answer` raises."""
     main, whole = questions(query, layout, wanted)
-    found = await asyncio.gather(*(context.answer(one) for one in (main, whole) if one is not None))
+    found = await asyncio.gather(*(context.answer(one, use) for one in (main, whole) if one is not None))
     return Answers(found[0] if main is not None else None, found[-1] if whole is not None else None)
 
 

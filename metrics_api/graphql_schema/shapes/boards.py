@@ -18,12 +18,12 @@ from strawberry.types.info import Info
 from metrics_api.families import families
 from metrics_api.graphql_schema.catalog import MetricClass, MetricFormat, ValueType
 from metrics_api.graphql_schema.context import RequestContext
-from metrics_api.graphql_schema.failures import told_of_card
-from metrics_api.graphql_schema.inputs import TimeInput, listed, optional_argument, words_type
+from metrics_api.graphql_schema.failures import told_of
+from metrics_api.graphql_schema.inputs import CacheUse, TimeInput, listed, optional_argument, words_type
 from metrics_api.graphql_schema.layout import Cohorts
 from metrics_api.graphql_schema.layouts import tables_of
 from metrics_api.graphql_schema.object_types import AnswerInfo, ObjectTypes, not_constructed
-from metrics_api.graphql_schema.question import time_range
+from metrics_api.graphql_schema.question import CACHE, time_range, use_of
 from metrics_api.graphql_schema.scalars import Row, row_values
 from metrics_api.graphql_schema.selection import Document
 from metrics_api.query.boards import Card, Over, board_label, board_named, cards_of
@@ -117,7 +117,8 @@ class _BoardField(StrawberryField):
         if not {"parts", "info", "error"} & of_cards.keys():
             return {**about, "cards": [_about(one) for one in cards]}
         context.count_cards(len(cards))
-        answers = await asyncio.gather(*(context.answer(one.query) for one in cards), return_exceptions=True)
+        use = use_of(arguments.get("cache"))
+        answers = await asyncio.gather(*(context.answer(one.query, use) for one in cards), return_exceptions=True)
         shown = await asyncio.gather(
             *(_shown(one, found, context) for one, found in zip(cards, answers, strict=True))
         )  # fmt: skip
@@ -127,13 +128,13 @@ class _BoardField(StrawberryField):
 async def _shown(card: Card, found: Answer | BaseException, context: RequestContext) -> Mapping[str, Any]:
     shown: Any = found
     if isinstance(found, Answer):
-        work = context.in_thread(partial(_answered, card, found))
+        work = context.in_thread(partial(parts_of, found, card.metric.type))
         (shown,) = await asyncio.gather(work, return_exceptions=True)
     if isinstance(shown, dict):
         return {**_about(card), **shown}
     if not isinstance(shown, Exception):
         raise shown
-    message, code = told_of_card(shown, card.name, context.request_id)
+    message, code = told_of(shown, f"card {card.name}", context.request_id)
     return {**_about(card), "error": {"message": message, "code": code}}
 
 
@@ -155,9 +156,9 @@ def _about(card: Card) -> dict[str, Any]:
     }
 
 
-def _answered(card: Card, answer: Answer) -> dict[str, Any]:
-    """Raises WarehouseError for numbers that JSON cannot hold."""
-    family = families()[card.metric.type]
+def parts_of(answer: Answer, type_: str) -> dict[str, Any]:
+    """An answer by its parts. Raises WarehouseError for numbers that JSON cannot hold."""
+    family = families()[type_]
     words = {one: table.description for one, table in tables_of(family, every=True).items()}
     words |= {"members": MEMBERS_PART, "member_count": COUNT_PART}
     parts = [
@@ -203,6 +204,7 @@ def board_field(model: SemanticModel, cohorts: Cohorts | None, types: ObjectType
         optional_argument("time", "time", TimeInput, "The range of all cards, instead of each one's own."),
         optional_argument("timezone", "timezone", str, zone),
         optional_argument("as_of", "asOf", datetime, "Answer as if it were then: no later event counts."),
+        optional_argument("cache", "cache", CacheUse, CACHE),
     ]
     if cohorts is not None:
         words = "Only its people, in every card that does not tell of a cohort."

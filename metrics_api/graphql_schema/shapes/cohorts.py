@@ -17,10 +17,10 @@ from strawberry.types.info import Info
 
 from metrics_api.graphql_schema.answers import columns_of, rows_of
 from metrics_api.graphql_schema.context import RequestContext
-from metrics_api.graphql_schema.inputs import Grain, TimeInput, listed, optional_argument
+from metrics_api.graphql_schema.inputs import CacheUse, Grain, TimeInput, listed, optional_argument
 from metrics_api.graphql_schema.layout import Cohorts, Field, Layout
 from metrics_api.graphql_schema.object_types import AnswerInfo, ObjectTypes, not_constructed, output_field
-from metrics_api.graphql_schema.question import question
+from metrics_api.graphql_schema.question import CACHE, question, use_of
 from metrics_api.graphql_schema.scalars import BigInt
 from metrics_api.graphql_schema.selection import Document, Selected
 from metrics_api.graphql_schema.shapes.members import QUESTION, members_field
@@ -28,6 +28,7 @@ from metrics_api.query.bind import MEMBER_COUNT
 from metrics_api.query.metric_query import MetricQuery
 from metrics_api.results import Answer
 from metrics_api.semantic.model import Metric
+from metrics_api.serving.service import Use
 
 ROWS, SIZE, INFO = "rows", "size", "info"
 
@@ -53,20 +54,26 @@ class _CohortField(StrawberryField):
         document = Document.of(info)
         asked = document.fields(info._raw_info.field_nodes)  # noqa: SLF001 - the nodes have no public door
         selected = document.selected(_row(layout), asked[ROWS]) if ROWS in asked else None
-        told = await _told(query, layout, selected, asked, context)
+        told = await _told(query, layout, selected, asked, context, use_of(arguments.get("cache")))
         named = {"name": cohort.name, "label": cohort.label, "description": cohort.definition.description}
         return {**named, **told, QUESTION: query}
 
 
 async def _told(
-    query: MetricQuery, layout: Layout, rows: Selected | None, asked: Mapping[str, Any], context: RequestContext
+    query: MetricQuery,
+    layout: Layout,
+    rows: Selected | None,
+    asked: Mapping[str, Any],
+    context: RequestContext,
+    use: Use | None,
 ) -> dict[str, Any]:
     """The size over time, and that at the end of the range: each is asked only if it is selected."""
     over_time = replace(query, parts=(layout.main.part,), measures=())
     at_end = replace(query, parts=(MEMBER_COUNT,), grain=None, limit=None)
     wanted = {ROWS: over_time} if rows is not None or (INFO in asked and SIZE not in asked) else {}
     wanted |= {SIZE: at_end} if SIZE in asked else {}
-    answers = dict(zip(wanted, await asyncio.gather(*map(context.answer, wanted.values())), strict=True))
+    found = await asyncio.gather(*(context.answer(one, use) for one in wanted.values()))
+    answers = dict(zip(wanted, found, strict=True))
     told: dict[str, Any] = {INFO: next((one.info for one in answers.values()), None)}
     if SIZE in answers:
         told[SIZE] = answers[SIZE].parts[MEMBER_COUNT]["users"][0].as_py()
@@ -108,6 +115,7 @@ def cohort_field(of: Cohorts, found: Sequence[tuple[Metric, Layout]], types: Obj
         optional_argument("limit", "limit", int, "The most rows to answer."),
         optional_argument("timezone", "timezone", str, zone),
         optional_argument("as_of", "asOf", datetime, "Answer as if it were then: no later event counts."),
+        optional_argument("cache", "cache", CacheUse, CACHE),
     ]
     return not_constructed(made)
 
