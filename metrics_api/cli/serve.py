@@ -3,6 +3,7 @@
 import ipaddress
 import re
 import socket
+from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 
 from metrics_api.cli.options import ProjectFolder, RedisUrl, TargetName, WarehouseName
 from metrics_api.cli.ready_query import ready_query
+from metrics_api.serving.logs import LogFormat, write_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +19,14 @@ if TYPE_CHECKING:
     from metrics_api.serving.project import Project
     from metrics_api.serving.redis_store import RedisStore
     from metrics_api.serving.reloading import Reloading
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
 
 EXAMPLES = """\
 Examples:
@@ -47,6 +57,12 @@ def serve(
     reload: Annotated[
         bool, typer.Option("--reload", help="Read the definitions again when a file of theirs changes.")
     ] = False,
+    log: Annotated[
+        LogFormat, typer.Option("--log", help="How the log is written, to standard error.", envvar="METRICS_API_LOG")
+    ] = LogFormat.TEXT,
+    log_level: Annotated[
+        LogLevel, typer.Option("--log-level", help="From what on.", envvar="METRICS_API_LOG_LEVEL")
+    ] = LogLevel.INFO,
     git_pull: Annotated[
         str | None,
         typer.Option(
@@ -70,7 +86,7 @@ def serve(
     seconds = _seconds(git_pull) if git_pull else None
     how = Reloading(load, find_folder(project), signal=True, files=reload, git_seconds=seconds)
     with bound(host, port, allow_anonymous=allow_anonymous) as listening:
-        serve_project(load(), listening, how, shared_store(redis))
+        serve_project(load(), listening, how, shared_store(redis), log=log, level=log_level)
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -138,6 +154,9 @@ def serve_project(
     listening: socket.socket,
     how: "Reloading | None" = None,
     shared: "Callable[[], RedisStore] | None" = None,
+    *,
+    log: LogFormat = LogFormat.TEXT,
+    level: LogLevel = LogLevel.INFO,
 ) -> None:
     """Serve until interrupted. Raises WarehouseError at once when the warehouse cannot be reached."""
     import uvicorn
@@ -149,7 +168,8 @@ def serve_project(
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(project, reload=how, shared=shared),
-            log_level="warning",
+            log_config=None,  # It goes where ours goes.
+            access_log=False,  # Ours tells more.
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
@@ -158,6 +178,7 @@ def serve_project(
     url = _url(listening)
     typer.echo(f"{project.model.project.name}: serving {len(public_metrics(project.model))} metrics at {url}/graphql")
     typer.echo(f"Ask from another terminal:\n\n{ready_query(project.model, url)}\n\nCtrl-C stops it.")
+    write_log(log, level.value)
     try:
         server.run(sockets=[listening])
     except KeyboardInterrupt:  # Raised again once all that ran has ended.

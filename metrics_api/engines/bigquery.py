@@ -23,7 +23,7 @@ from metrics_api.engines import Engine
 from metrics_api.engines.bigquery_rows import batches_of, patience, plain, reader_of, schema_of, session_of, type_of
 from metrics_api.engines.google_cloud import LOGINS, credentials_of
 from metrics_api.engines.settings import whole, without, yes
-from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, ends, too_long
+from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, ends, shortened, too_long
 from metrics_api.errors import MissingDriver, WarehouseError, did_you_mean
 from metrics_api.plan.expr import Type, Value
 from metrics_api.sql.dialect import (
@@ -435,7 +435,7 @@ def _cost(job: Any) -> JobCost:
 
 def _label(tag: str) -> str:
     """A text as the value of a label: small letters, digits, `_` and `-`."""
-    return re.sub(r"[^\w-]", "_", tag.strip().lower())[:_LONGEST_LABEL]
+    return re.sub(r"[^\w-]", "_", shortened(tag.strip().lower(), _LONGEST_LABEL))
 
 
 # -- settings ---------------------------------------------------------------------------------------------------------

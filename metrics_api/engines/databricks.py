@@ -23,13 +23,15 @@ from metrics_api.engines.oauth import Tokens
 from metrics_api.engines.pool import Pool
 from metrics_api.engines.settings import secret, whole, yes
 from metrics_api.engines.spark import SparkDialect, cost_of, of_usual_types
-from metrics_api.engines.warehouse import ASK_FOR_LESS, Connected, Cost, MayPass, Stop, Stream, ends
+from metrics_api.engines.warehouse import ASK_FOR_LESS, Connected, Cost, MayPass, Stop, Stream, ends, shortened
 from metrics_api.errors import MissingDriver, WarehouseError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 T = TypeVar("T")
+
+_LONGEST_TAG = 128
 
 
 class DatabricksDialect(SparkDialect):
@@ -108,7 +110,8 @@ class DatabricksWarehouse(Connected):
             cursor, over = held.cursor, threading.Event()
             try:
                 with ends(lambda: self._cancel(cursor, over), stop, seconds, _ENGINE):
-                    tags = {"query_tags": {"metrics_api": tag}} if tag and self._target.tags else {}
+                    value = {"metrics_api": shortened(tag, _LONGEST_TAG)}
+                    tags = {"query_tags": value} if tag and self._target.tags else {}
                     held.driver(lambda: _executed(cursor, sql, tags))
                     pieces = _all_rows(cursor) if whole else _pieces(cursor)
                     yield Stream(held.each(pieces), statement=cursor.query_id)

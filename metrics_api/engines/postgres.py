@@ -18,7 +18,7 @@ from sqlglot import exp
 from metrics_api.engines import Engine
 from metrics_api.engines.pool import Pool
 from metrics_api.engines.settings import secret, whole, without
-from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, asked_again, ends
+from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, asked_again, ends, shortened
 from metrics_api.errors import MissingDriver, WarehouseError
 from metrics_api.plan.expr import Type, Value
 from metrics_api.sql.dialect import Dialect, Sql, enclosed, filter_clause, function, parenthesized, text
@@ -158,6 +158,7 @@ _TEXTS = ("host", "user", "password", "sslmode", "sslrootcert", "sslcert", "sslk
 _IDLE = 0  # psycopg.pq.TransactionStatus.IDLE
 _CONNECT_TIMEOUT = 10
 _LONGEST_NAME = 63
+_NAME = "metrics-api"
 """Bytes of a session's name that PostgreSQL keeps."""
 _PIECE = 10_000
 """Rows of a piece."""
@@ -251,7 +252,7 @@ class PostgresWarehouse(Connected):
 
 def _tagged(session: psycopg.Connection[Any], tag: str) -> None:
     """Let the session be called after what it does, as the server's list and log show it."""
-    name = f"metrics-api {tag}".strip()
+    name = f"{_NAME} {shortened(tag, _LONGEST_NAME - len(_NAME) - 1)}".strip()
     if session.info.parameter_status("application_name") != name.encode("ascii", "replace").decode()[:_LONGEST_NAME]:
         session.execute("SELECT SET_CONFIG('application_name', %s, FALSE)", (name,))
 

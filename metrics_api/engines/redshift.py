@@ -24,7 +24,7 @@ from metrics_api.engines import Engine
 from metrics_api.engines.pool import Pool
 from metrics_api.engines.postgres import PostgresDialect, array
 from metrics_api.engines.settings import secret, whole, without, yes
-from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, asked_again, ends, too_long
+from metrics_api.engines.warehouse import Connected, Cost, MayPass, Stop, Stream, asked_again, ends, shortened, too_long
 from metrics_api.errors import MissingDriver, UnsupportedByEngine, WarehouseError
 from metrics_api.plan.expr import Type, Value
 from metrics_api.sql.dialect import Dialect, Sql, function, spaces, text
@@ -303,7 +303,7 @@ class RedshiftWarehouse(Connected):
 
     def _tagged(self, session: _Session, cursor: Any, tag: str) -> None:
         """Let the statement be known by its group, as Redshift's own history shows it."""
-        group = f"{self._target.query_group} {tag}".strip()[:_LONGEST_GROUP]
+        group = shortened(f"{self._target.query_group} {tag}".strip(), _LONGEST_GROUP)
         if session.group != group:
             cursor.execute(f"SET query_group TO {text(group).sql('redshift')}")
             session.group = group

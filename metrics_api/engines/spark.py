@@ -126,7 +126,7 @@ class SparkWarehouse(Connected):
     @contextmanager
     def begun(self, sql: str, tag: str, stop: Stop, *, whole: bool) -> Iterator[Stream]:
         name = str(uuid4())
-        with self._told() as session, _bounded(session, name, stop, self._target.statement_timeout):
+        with self._told() as session, _bounded(session, name, stop, self._target.statement_timeout, tag):
             frame = session.sql(sql)
             yield Stream(iter([of_usual_types(frame.toArrow())]) if whole else _pieces(frame), statement=name)
 
@@ -202,14 +202,20 @@ def _new(target: _Target) -> Any:
 
 
 @contextmanager
-def _bounded(session: Any, name: str, stop: Stop, seconds: int | None) -> Iterator[None]:
-    """What this thread asks in here is known by this name, and ended when nobody waits or after so many seconds."""
-    session.addTag(name)
+def _bounded(session: Any, name: str, stop: Stop, seconds: int | None, tag: str = "") -> Iterator[None]:
+    """What this thread asks in here is known by this name, and ended when nobody waits or after so many seconds.
+
+    Spark shows both names with its jobs; a comma would part one.
+    """
+    names = [name, *([tag.replace(",", ";")] if tag else [])]
+    for one in names:
+        session.addTag(one)
     try:
         with ends(lambda: session.interruptTag(name), stop, seconds, "Spark"):
             yield
     finally:
-        session.removeTag(name)
+        for one in names:
+            session.removeTag(one)
 
 
 _SCAN = re.compile(r"\bRelation\b[^\n]*Statistics\(sizeInBytes=([\d.]+(?:E\+?\d+)?) ([KMGTPE]?)i?B")

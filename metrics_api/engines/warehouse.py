@@ -126,8 +126,8 @@ class Stream:
 class Warehouse(Protocol):
     """A connection, safe to use from several threads. Failures are `WarehouseError`s, without secrets.
 
-    A `tag` (a metric, a request) is shown in the warehouse's own history where it has a place for it; it is never part
-    of the text, by which caches of results know a statement.
+    A `tag` (a metric and a request's id) is shown in the warehouse's own history where it has a place for it; it is
+    never part of the text, by which caches of results know a statement.
     """
 
     def run(self, sql: str, *, tag: str = "", stop: Stop | None = None) -> Execution:
@@ -263,6 +263,19 @@ def asked_again(ask: Callable[[W, str], T]) -> Callable[[W, str], T]:
         return retried(lambda: ask(self, about), Stop())
 
     return asked
+
+
+def shortened(tag: str, most: int) -> str:
+    """The tag in so many characters: of `metric request` the request's id stays whole as long as it can.
+
+    >>> shortened("weekly_retention 4f2a", 18)
+    'weekly_reten~ 4f2a'
+    """
+    if len(tag) <= most:
+        return tag
+    what, _, request = tag.rpartition(" ")
+    room = most - len(request) - 2
+    return f"{what[:room]}~ {request}" if what and room > 0 else tag[:most]
 
 
 def spoken_by(warehouse: Warehouse | None, usual: Dialect) -> Dialect:

@@ -11,6 +11,7 @@ from metrics_api.periods import DAY, Span
 from metrics_api.plan.expr import Agg, Col, call, instant
 from metrics_api.plan.nodes import Aggregate, Filter, Plan, Project, Scan, Union, keep
 from metrics_api.semantic.model import Source
+from metrics_api.serving import observing
 from metrics_api.sql.dialect import Dialect
 from metrics_api.sql.lower import lower
 from metrics_api.sql.render import render
@@ -78,7 +79,9 @@ def _newest(rows: Plan) -> Plan:
 
 
 def _only_value(plan: Plan, source: Source, warehouse: Warehouse, dialect: Dialect) -> datetime | None:
-    table = warehouse.run(render(lower(plan, dialect), dialect, comment="metrics-api freshness")).table
+    sql = render(lower(plan, dialect), dialect, comment="metrics-api freshness")
+    of = f"freshness of {source.name}"
+    table = observing.run(warehouse, sql, engine=dialect.name, what=of, metric="(freshness)").table
     value = table.column(0)[0].as_py()
     if value is None:
         return None

@@ -30,6 +30,7 @@ from metrics_api.query.limits import Limits
 from metrics_api.query.metric_query import CohortAsOf, MetricQuery
 from metrics_api.results import FLAGS, Answer, Info, split, with_completeness
 from metrics_api.semantic.model import SemanticModel, Source
+from metrics_api.serving import observing
 from metrics_api.serving.asking import ask
 from metrics_api.serving.finishing import finished, in_order
 from metrics_api.serving.freshness import newest
@@ -258,7 +259,8 @@ class Project:
         try:
             key = tuple(one.key for one in prepared)
             if (shared := self._shared.get(key)) is None:
-                shared = compile_together(bound, self.dialect)
+                with observing.observer().span("compile", {"metrics_api.questions": len(bound)}):
+                    shared = compile_together(bound, self.dialect)
                 self._shared.put(key, shared)
             begun = time.perf_counter()
             tables = shared.split(self._run(shared.sql, bound, tag, stop))
@@ -444,13 +446,16 @@ class Project:
         return bound.known_through(min(each, default=bound.as_of))
 
     def _statement(self, bound: BoundQuery) -> Statement:
-        return compile_query(bound, self.dialect)
+        with observing.observer().span("compile", {"metrics_api.metric": bound.metric.name}):
+            return compile_query(bound, self.dialect)
 
     def _run(self, sql: str, bound: Sequence[BoundQuery], tag: str, stop: Stop | None) -> pa.Table:
         warehouse = self.warehouse()
-        name = bound[0].metric.name if len(bound) == 1 else f"{bound[0].metric.name} and {len(bound) - 1} more"
+        first, more = bound[0].metric.name, len(bound) - 1
+        what, metric = (f"{first} and {more} more", observing.SEVERAL) if more else (first, first)
+        words = {"engine": self._engine.name, "what": what, "metric": metric, "request_id": tag}
         try:
-            execution = warehouse.run(sql, tag=f"{name} {tag}".strip(), stop=stop)
+            execution = observing.run(warehouse, sql, **words, stop=stop)
         except Stopped:
             raise
         except WarehouseError as error:

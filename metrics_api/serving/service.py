@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -15,6 +16,7 @@ from typing import TypeAlias, TypeVar
 from metrics_api.errors import Code, MetricsError, Problem, QueryError
 from metrics_api.query.metric_query import MetricQuery
 from metrics_api.results import Answer
+from metrics_api.serving import observing
 from metrics_api.serving.flights import Flight, Flights, too_late
 from metrics_api.serving.jobs import Job, Jobs, QueryRunning
 from metrics_api.serving.project import Depends, Prepared, Project
@@ -132,7 +134,10 @@ class Service:
         places = [place for place, one in enumerate(found) if one is None]
         for place, one in zip(places, await self._sought([queries[place] for place in places], asking), strict=True):
             found[place] = one
-        return [one for one in found if one is not None]
+        told = [one for one in found if one is not None]
+        for one in told:
+            observing.answered(one.status.value if isinstance(one, Served) else "ERROR")
+        return told
 
     async def settled(self) -> None:
         """Wait until what nobody waits for has ended: answers made anew, or on their way to the shared store."""
@@ -162,8 +167,12 @@ class Service:
         if asking.use is Use.FRESH or (ready := self.project.ready(query)) is None:
             return None
         key = self._key(ready, asking)
-        kept = self._memory.get(key)
-        return None if kept is None else self._served(key, ready, kept, asking)
+        if (kept := self._memory.get(key)) is None:
+            return None
+        served = self._served(key, ready, kept, asking)
+        if served is not None:
+            observing.observer().looked_up("memory", _outcome(served))
+        return served
 
     async def _sought(self, queries: Sequence[MetricQuery], asking: Asking) -> list[Served | Exception]:
         """The answers to what is not at hand."""
@@ -173,7 +182,10 @@ class Service:
         if asking.use is not Use.FRESH:
             kept = await asyncio.gather(*map(self._kept, missing))
             for key, one in zip(missing, kept, strict=True):
-                if one is not None and (served := self._served(key, missing[key], one, asking)) is not None:
+                tier, value = one
+                served = None if value is None else self._served(key, missing[key], value, asking)
+                observing.observer().looked_up(tier, _outcome(served))
+                if served is not None:
                     found[key] = served
             missing = {key: one for key, one in missing.items() if key not in found}
         if asking.use is Use.ONLY:
@@ -193,11 +205,15 @@ class Service:
             return prepared.key
         return sha256(f"{prepared.key}\0{asking.caller.policy}".encode()).hexdigest()
 
-    async def _kept(self, key: str) -> Kept | None:
+    async def _kept(self, key: str) -> tuple[str, Kept | None]:
+        """What is kept, and the tier that was asked last."""
         kept = self._memory.get(key)
-        if kept is None and self._shared is not None and (kept := await self._shared.get(key)) is not None:
+        if kept is not None or self._shared is None:
+            return "memory", kept
+        observing.observer().looked_up("memory", "miss")
+        if (kept := await self._shared.get(key)) is not None:
             self._memory.put(key, kept)
-        return kept
+        return "shared", kept
 
     def _served(self, key: str, prepared: Prepared, kept: Kept, asking: Asking) -> Served | None:
         """What is kept, if it may be served; an old one is made anew behind it."""
@@ -261,7 +277,10 @@ class Service:
 
     def _begun(self, keys: Sequence[str], prepared: Sequence[Prepared], asking: Asking) -> Flight[_Found]:
         async def fly(flight: Flight[_Found]) -> Mapping[str, _Found]:
-            async with self.turns.turn(asking.caller.name):
+            async with AsyncExitStack() as held:
+                with observing.observer().span("queue"):
+                    waited = await held.enter_async_context(self.turns.turn(asking.caller.name))
+                observing.observer().waited(waited)
                 flight.is_running = True
                 work = partial(self.project.answered, prepared, tag=asking.request_id, stop=flight.stop)
                 answers = await self.in_thread(work)
@@ -317,7 +336,7 @@ class Service:
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Blocking work, so that the event loop stays free."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, observing.carried(work))
 
     def _do_behind(self, work: Awaitable[object]) -> None:
         """Go on with something that nobody waits for."""
@@ -332,6 +351,13 @@ class Service:
 
 def _least(*seconds: float | None) -> float | None:
     return min((one for one in seconds if one is not None), default=None)
+
+
+def _outcome(served: Served | None) -> str:
+    """How a look into the cache ended."""
+    if served is None:
+        return "miss"
+    return "stale" if served.status is CacheStatus.STALE else "hit"
 
 
 def _not_kept(prepared: Prepared) -> QueryError:

@@ -17,6 +17,7 @@ from strawberry.types.graphql import OperationType
 from metrics_api.errors import Code
 from metrics_api.graphql_schema.context import RequestContext, RequestLimits
 from metrics_api.graphql_schema.schema import MetricsSchema
+from metrics_api.serving import observing
 from metrics_api.serving.service import Asking, Caller, Service, Use
 from metrics_api.web.connected import Gone, while_connected
 from metrics_api.web.over_http import (
@@ -27,6 +28,7 @@ from metrics_api.web.over_http import (
     NotOverHttp,
     answer_type,
     asked_by,
+    operation_name,
     sent_by,
     use_of,
 )
@@ -85,11 +87,17 @@ class GraphQLView:
         use, caller = use_of(request.headers), Caller()
         sent = await sent_by(request)
         key = key_of(media_type.encode(), caller.policy.encode(), request.method.encode(), sent)
-        if use is Use.ANY and (kept := self.responses.get(key)) is not None:
+        kept = self.responses.get(key) if use is Use.ANY else None
+        observing.observer().looked_up("response", "miss" if kept is None else "hit")
+        if kept is not None:
             self._service.note(kept.queries, caller)
+            for _ in kept.queries:
+                observing.answered("HIT")
             return self._kept(kept, request, media_type, is_hit=True)
         asked = asked_by(request, sent)
         asking = Asking(caller, request_id_of(request.scope), use)
+        if (of := observing.request()) is not None:
+            of.operation = operation_name(asked)
         context = RequestContext(self._service, self._limits, asking, writes_json=self._at_once)
         async with while_connected(request):
             result = await self._result(asked, request.method, context)
@@ -137,4 +145,6 @@ def _written(result: ExecutionResult, media_type: str) -> tuple[bytes, int]:
     answer: dict[str, Any] = {} if is_refused else {"data": result.data}
     if errors:
         answer["errors"] = [one.formatted for one in errors]
-    return orjson.dumps(answer), 400 if is_refused and media_type == GRAPHQL_TYPE else 200
+    with observing.observer().span("encode"):
+        body = orjson.dumps(answer)
+    return body, 400 if is_refused and media_type == GRAPHQL_TYPE else 200

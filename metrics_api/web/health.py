@@ -28,7 +28,7 @@ def readyz(project: Project, live: Callable[[], Live]) -> Callable[[Request], Aw
     """
 
     def reach() -> None:
-        project.warehouse().run("SELECT 1")
+        project.warehouse().run("SELECT 1", tag="readyz")
 
     async def endpoint(request: Request) -> Response:
         try:

@@ -18,6 +18,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metrics_api.errors import MetricsError, Problem
+from metrics_api.serving.observing import observer
 from metrics_api.serving.project import Project
 
 _log = logging.getLogger("metrics_api.web")
@@ -118,6 +119,7 @@ class Live:
                 self._keep((Problem(f"{type(error).__name__}: see the log"),), why, is_told=True)
                 return False
             mended, self.broken = self.broken is not None, None
+            observer().reloaded(worked=True)
             if edition is not None:
                 self._swap(edition)
                 await self.begin()
@@ -145,6 +147,7 @@ class Live:
     def _keep(self, problems: tuple[Problem, ...], why: str, *, is_told: bool = False) -> None:
         since = self.broken.since if self.broken else datetime.now(UTC)
         self.broken = Trouble(since, problems)
+        observer().reloaded(worked=False)
         if not is_told:
             told = "\n".join(map(str, problems))
             _log.error("definitions are broken (%s), those from before are served on:\n%s", why, told)

@@ -6,6 +6,7 @@ https://graphql.github.io/graphql-over-http/draft/. Nothing here knows what is a
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,6 +32,18 @@ class Asked:
     variables: dict[str, Any] | None = None
     operation: str | None = None
     extensions: dict[str, Any] | None = None
+
+
+_NAME = re.compile(r"[_A-Za-z]\w{0,63}", re.ASCII)
+_FIRST_OPERATION = re.compile(r"\s*query\s+([_A-Za-z]\w{0,63})\b", re.ASCII)
+
+
+def operation_name(asked: Asked) -> str:
+    """What the caller calls the question, for the log; nothing for one without a name, or with none that may be one."""
+    if asked.operation is not None:
+        return asked.operation if _NAME.fullmatch(asked.operation) else ""
+    first = _FIRST_OPERATION.match(asked.query)
+    return first[1] if first else ""
 
 
 class NotOverHttp(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -119,6 +120,7 @@ def test_a_signal_brings_what_is_new_and_what_is_broken_is_told(shop: Path) -> N
         answer = server.ask(PURCHASES)
         assert answer.headers["x-definitions-broken-since"] == told["broken"]["since"]
         assert answer.json()["data"]["metrics"]["purchases"]["overall"]["value"] == 7
+        assert "\nmetrics_api_definitions_broken 1.0\n" in server.client.get("/metrics").text
         log = server.log.read_text("utf-8")
         assert "metrics.yml:2:35  " in log and "Did you mean `bought`?" in log
         assert "metrics.yml:3:31  " in log and "Did you mean `looked`?" in log
@@ -129,9 +131,29 @@ def test_a_signal_brings_what_is_new_and_what_is_broken_is_told(shop: Path) -> N
         assert server.value("looks", LOOKS) == 3
         assert server.value("purchases", PURCHASES) == 7
         assert "x-definitions-broken-since" not in server.ask(LOOKS).headers
+        told_of = server.client.get("/metrics").text
+        assert "\nmetrics_api_definitions_broken 0.0\n" in told_of
+        for outcome in ("broken", "loaded"):
+            assert f'metrics_api_definitions_reloads_total{{outcome="{outcome}"}} 1.0' in told_of
         after = server.ready()
         assert after["metrics"] == 2
         assert after["definitions"]["hash"] != before["hash"]
+
+
+def test_the_log_is_json_where_machines_read_it(shop: Path) -> None:
+    with served(shop, "--log", "json", "--log-level", "debug") as server:
+        (shop / "metrics.yml").write_text(BROKEN, "utf-8")
+        server.running.send_signal(signal.SIGHUP)
+        server.until(lambda: "broken" in server.ready()["definitions"])
+        server.ask(PURCHASES)
+        server.until(lambda: '"POST"' in server.log.read_text("utf-8"))
+        lines = [json.loads(line) for line in server.log.read_text("utf-8").splitlines()]
+        (told,) = [one for one in lines if one["level"] == "error"]
+        assert told["message"].startswith("definitions are broken (SIGHUP)")
+        assert "metrics.yml:3:31  there is no event `lookd`" in told["message"]
+        assert {one["path"] for one in lines if one["level"] == "debug"} == {"/healthz", "/readyz"}
+        (asked,) = [one for one in lines if one.get("path") == "/graphql"]
+        assert (asked["status"], asked["cache"], asked["level"]) == (200, "MISS:1", "info")
 
 
 def test_mended_definitions_that_say_what_they_said_are_no_new_ones(shop: Path) -> None:

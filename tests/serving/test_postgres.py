@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 from typer.testing import CliRunner
 
 import postgres
 from graphql_schema.asking import ask as ask_graphql
+from metrics_api import create_app
 from metrics_api.cli.main import app
 from metrics_api.engines.postgres import PostgresWarehouse, connect
 from metrics_api.errors import DefinitionError, MissingDriver, WarehouseError
@@ -145,6 +149,42 @@ def test_graphql(folder: Path) -> None:
         {"period": "2026-01-05", "value": 2.5},
         {"period": "2026-01-06", "value": 1.25},
     ]
+    project.close()
+
+
+def test_the_server_shows_which_metric_and_request_it_works_for(folder: Path) -> None:
+    """In `pg_stat_activity`, while a request waits for a table that somebody else holds, and after it."""
+    project = opened(folder)
+    query = '{ metrics { watched(time: {between: {from: "2026-01-05", to: "2026-01-06"}}) { overall { value } } } }'
+    sent = {"method": "POST", "url": "http://metrics/graphql", "json": {"query": query}}
+    long_id = "an-id-of-the-callers-own-that-is-40-in-all"
+
+    def request(name: str) -> dict[str, object]:
+        async def asked() -> httpx.Response:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(project)), timeout=60) as client:
+                return await client.request(**sent, headers={"x-request-id": name})
+
+        told: dict[str, object] = asyncio.run(asked()).json()
+        return told
+
+    def shown(session: psycopg.Connection[tuple[str]], what: str) -> list[str]:
+        found = session.execute("SELECT application_name FROM pg_stat_activity").fetchall()
+        return [name for (name,) in found if what in name]
+
+    with postgres.server().session() as holding, postgres.server().session() as looking, ThreadPoolExecutor() as other:
+        with holding.transaction():
+            holding.execute('LOCK TABLE "Shop".app_events IN ACCESS EXCLUSIVE MODE')
+            answer = other.submit(request, "board-42")
+            end = time.monotonic() + 30
+            while not (names := shown(looking, "board-42")):
+                assert time.monotonic() < end and not answer.done()
+                time.sleep(0.01)
+            assert names == ["metrics-api freshness of app board-42"]
+        assert "errors" not in answer.result()
+        assert shown(looking, "board-42") == ["metrics-api watched board-42"]
+        # Of a name that is too long for the server the metric's is cut, and not the request's.
+        project.warehouse().run("SELECT 1 AS one", tag=f"weekly_retention {long_id}")
+        assert shown(looking, long_id) == [f"metrics-api weekly_~ {long_id}"]
     project.close()
 
 
