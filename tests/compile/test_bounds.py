@@ -47,6 +47,9 @@ class Hearing:
     def run(self, sql: str, **_: object) -> Execution:
         raise _Heard(sql)
 
+    def version(self, table: str) -> None:
+        """It tells no versions."""
+
 
 def heard(case: Case) -> str:
     with pytest.raises(_Heard) as raised:

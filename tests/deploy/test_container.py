@@ -86,7 +86,9 @@ def test_the_image_is_no_roots_and_holds_no_compiler() -> None:
     assert of(final, "COPY") == ["--from=build /opt/metrics-api /opt/metrics-api"]
     assert not any(word in run for run in of(final, "RUN") for word in ("pip", "apt", "gcc"))
     assert "--constraint constraints.txt" in of(build, "RUN")[0]
-    assert not any(re.search(r"index-url|https?://", step.rest) for step in [*build, *final] if step.word == "RUN")
+    assert not any(
+        re.search(r"--index|--extra|https?://", step.rest) for step in [*build, *final] if step.word == "RUN"
+    )
 
 
 def test_only_what_the_wheel_is_made_of_goes_to_the_builder() -> None:
