@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -41,9 +43,12 @@ def _document(rest: Rest, others: list[Endpoint]) -> Endpoint:
     schema = {"application/json": {"type": "object"}}
     operation = Operation("openapi", "This document", "OpenAPI 3.1.", {200: schema}, (500,), tag="catalog")
 
+    @cache
+    def body() -> bytes:
+        return openapi.written(rest.model, [*others, endpoint]).encode()
+
     async def answer(request: Request) -> Response:
-        body = openapi.written(rest.model, [*others, endpoint]).encode()
-        return answered(request, body, "application/json; charset=utf-8", {})
+        return answered(request, body(), "application/json; charset=utf-8", {})
 
     endpoint = Endpoint("/v1/openapi.json", answer, {"get": operation})
     return endpoint

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import orjson
@@ -27,6 +27,7 @@ from metrics_api.web.rest.schemas import MOMENT, TEXT, listed, maybe, shape
 from metrics_api.web.rest.words import TEXT_SCHEMA, Word, one_of, read_words, some_text
 
 JSON = "application/json"
+JSON_TYPE = f"{JSON}; charset=utf-8"
 
 
 def endpoints(rest: Rest) -> list[Endpoint]:
@@ -48,46 +49,60 @@ def endpoints(rest: Rest) -> list[Endpoint]:
         (path_parameter("name", list(rest.named), "The metric or cohort, as in the definitions."),),
         tag="catalog",
     )  # fmt: skip
+    catalog = Catalog(rest)
     return [
-        Endpoint("/v1/catalog", partial(_catalog, rest), {"get": whole}, SCHEMAS),
-        Endpoint("/v1/metrics", partial(_metrics, rest), {"get": metrics}),
-        Endpoint("/v1/catalog/metrics/{name}", partial(_metric, rest), {"get": one}),
+        Endpoint("/v1/catalog", catalog.whole, {"get": whole}, SCHEMAS),
+        Endpoint("/v1/metrics", catalog.metrics, {"get": metrics}),
+        Endpoint("/v1/catalog/metrics/{name}", catalog.metric, {"get": one}),
     ]
+
+
+class Catalog:
+    """What there is to ask, put together once: it is the same as long as the definitions."""
+
+    def __init__(self, rest: Rest) -> None:
+        self._rest = rest
+
+    async def whole(self, request: Request) -> Response:
+        _no_words(request)
+        return answered(request, await self._rest.service.in_thread(lambda: self._body), JSON_TYPE, {})
+
+    async def metrics(self, request: Request) -> Response:
+        given = read_words(request.query_params.multi_items(), _words(self._rest.model))
+        if given.wrong:
+            raise Refused(given.wrong)
+        told = await self._rest.service.in_thread(lambda: self._told)
+        wanted = given.values
+        found = [
+            one
+            for one in told["metrics"]
+            if wanted.get("class", one["class"]) == one["class"]
+            and wanted.get("type", one["type"]) == one["type"]
+            and ("tag" not in wanted or wanted["tag"] in one["tags"])
+        ]
+        return as_response(request, {"metrics": found})
+
+    async def metric(self, request: Request) -> Response:
+        _no_words(request)
+        metric = metric_named(self._rest, request.path_params["name"])
+        return as_response(request, await self._rest.service.in_thread(partial(self._in_detail, metric)))
+
+    def _in_detail(self, metric: Metric) -> dict[str, Any]:
+        project = self._rest.project
+        explained, reached = project.explain(metric.name), project.data_through(metric.name)
+        return metric_told(metric, project.model) | _explained(explained) | {"data_through": moment(reached)}
+
+    @cached_property
+    def _told(self) -> dict[str, Any]:
+        return catalog_of(self._rest.project)
+
+    @cached_property
+    def _body(self) -> bytes:
+        return orjson.dumps(self._told, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def as_response(request: Request, told: Mapping[str, Any]) -> Response:
-    return answered(
-        request, orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE), "application/json; charset=utf-8", {}
-    )
-
-
-async def _catalog(rest: Rest, request: Request) -> Response:
-    _no_words(request)
-    return as_response(request, catalog(rest.project))
-
-
-async def _metrics(rest: Rest, request: Request) -> Response:
-    words = _words(rest.model)
-    given = read_words(request.query_params.multi_items(), words)
-    if given.wrong:
-        raise Refused(given.wrong)
-    found = [
-        metric_told(one, rest.model)
-        for one in public_metrics(rest.model)
-        if given.values.get("class", one.metric_class.value) == one.metric_class.value
-        and given.values.get("type", one.type) == one.type
-        and ("tag" not in given.values or given.values["tag"] in one.definition.tags)
-    ]
-    return as_response(request, {"metrics": found})
-
-
-async def _metric(rest: Rest, request: Request) -> Response:
-    _no_words(request)
-    metric = metric_named(rest, request.path_params["name"])
-    explained = await rest.service.in_thread(partial(rest.project.explain, metric.name))
-    reached = await rest.service.in_thread(partial(rest.project.data_through, metric.name))
-    told = metric_told(metric, rest.model) | _explained(explained) | {"data_through": moment(reached)}
-    return as_response(request, told)
+    return answered(request, orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE), JSON_TYPE, {})
 
 
 def _no_words(request: Request) -> None:
@@ -108,7 +123,7 @@ def _words(model: SemanticModel) -> tuple[Word, ...]:
 # -- what is told -----------------------------------------------------------------------------------------------------
 
 
-def catalog(project: Project) -> dict[str, Any]:
+def catalog_of(project: Project) -> dict[str, Any]:
     """Everything that can be told without the warehouse."""
     model, written = project.model, project.definitions
     return {
