@@ -14,6 +14,7 @@ from metrics_api.web.rest import boards, catalog, exports, metrics, openapi
 from metrics_api.web.rest.asked import Rest
 from metrics_api.web.rest.endpoint import Endpoint, Operation
 from metrics_api.web.rest.exports import ExportLimits
+from metrics_api.web.rest.kept import Body
 from metrics_api.web.rest.metrics import answered
 from metrics_api.web.warmups import Warmups
 
@@ -44,11 +45,11 @@ def _document(rest: Rest, others: list[Endpoint]) -> Endpoint:
     operation = Operation("openapi", "This document", "OpenAPI 3.1.", {200: schema}, (500,), tag="catalog")
 
     @cache
-    def body() -> bytes:
-        return openapi.written(rest.model, [*others, endpoint]).encode()
+    def body() -> Body:
+        return Body.of(openapi.written(rest.model, [*others, endpoint]).encode())
 
     async def answer(request: Request) -> Response:
-        return answered(request, body(), "application/json; charset=utf-8", {})
+        return answered(request, body(), "application/json; charset=utf-8")
 
     endpoint = Endpoint("/v1/openapi.json", answer, {"get": operation})
     return endpoint

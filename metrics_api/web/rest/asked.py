@@ -20,6 +20,7 @@ from metrics_api.serving.exports import unlimited
 from metrics_api.serving.project import Project
 from metrics_api.serving.service import Asking, Caller, Service, Use
 from metrics_api.web.requests import request_id_of
+from metrics_api.web.rest.kept import Bodies
 from metrics_api.web.rest.refusals import Refused, Wrong
 from metrics_api.web.rest.words import (
     Given,
@@ -40,6 +41,7 @@ class Rest:
 
     def __init__(self, service: Service, limits: RequestLimits) -> None:
         self.service, self.limits = service, limits
+        self.bodies = Bodies()
 
     @property
     def project(self) -> Project:

@@ -21,6 +21,7 @@ from metrics_api.serving.project import Explained, Project
 from metrics_api.web.rest.asked import Rest, metric_named
 from metrics_api.web.rest.endpoint import Endpoint, Operation, path_parameter, query_parameters
 from metrics_api.web.rest.formats import moment
+from metrics_api.web.rest.kept import Body
 from metrics_api.web.rest.metrics import answered
 from metrics_api.web.rest.refusals import Refused
 from metrics_api.web.rest.schemas import MOMENT, TEXT, listed, maybe, shape
@@ -65,7 +66,7 @@ class Catalog:
 
     async def whole(self, request: Request) -> Response:
         _no_words(request)
-        return answered(request, await self._rest.service.in_thread(lambda: self._body), JSON_TYPE, {})
+        return answered(request, await self._rest.service.in_thread(lambda: self._body), JSON_TYPE)
 
     async def metrics(self, request: Request) -> Response:
         given = read_words(request.query_params.multi_items(), _words(self._rest.model))
@@ -97,12 +98,12 @@ class Catalog:
         return catalog_of(self._rest.project)
 
     @cached_property
-    def _body(self) -> bytes:
-        return orjson.dumps(self._told, option=orjson.OPT_APPEND_NEWLINE)
+    def _body(self) -> Body:
+        return Body.of(orjson.dumps(self._told, option=orjson.OPT_APPEND_NEWLINE))
 
 
 def as_response(request: Request, told: Mapping[str, Any]) -> Response:
-    return answered(request, orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE), JSON_TYPE, {})
+    return answered(request, Body.of(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE)), JSON_TYPE)
 
 
 def _no_words(request: Request) -> None:

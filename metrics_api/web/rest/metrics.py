@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -18,6 +17,7 @@ from metrics_api.web.accept import liked
 from metrics_api.web.rest.asked import Rest, asking, metric_named, question, unknown_ending
 from metrics_api.web.rest.endpoint import Endpoint, Operation, path_parameter, query_parameters
 from metrics_api.web.rest.formats import Format, Told, moment, written
+from metrics_api.web.rest.kept import Body
 from metrics_api.web.rest.refusals import Refused
 from metrics_api.web.rest.schemas import ANSWER
 
@@ -75,21 +75,27 @@ async def _answer(rest: Rest, format_: Format, request: Request) -> Response:
     query, given = question(request, rest, metric, rest.answer_words)
     served = await rest.service.answer(query, asking(request, given))
     told = Told.of(served.answer)
-    body = await rest.service.in_thread(partial(written, told, format_))
+    if (body := rest.bodies.get(served.answer, format_)) is None:
+        body = await rest.service.in_thread(lambda: Body.of(written(told, format_)))
+        rest.bodies.put(served.answer, format_, body)
     headers = {**_headers(told, served), "content-disposition": saved_as(metric.name, told.part, format_)}
     if told.part == MEMBERS and told.info.truncated:
         headers["link"] = f'<{_next_page(request, told)}>; rel="next"'
     return answered(request, body, format_.content_type, headers)
 
 
-def answered(request: Request, body: bytes, content_type: str, headers: Mapping[str, str]) -> Response:
+def answered(request: Request, body: Body, content_type: str, headers: Mapping[str, str] | None = None) -> Response:
     """The bytes; 304 for who has them already."""
-    mark = f'"{sha256(body).hexdigest()[:32]}"'
-    headers = {"etag": mark, "cache-control": "private, no-cache", "x-content-type-options": "nosniff", **headers}
+    headers = {
+        "etag": body.etag,
+        "cache-control": "private, no-cache",
+        "x-content-type-options": "nosniff",
+        **(headers or {}),
+    }
     known = {one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")}
-    if known & {mark, "*"}:
+    if known & {body.etag, "*"}:
         return Response(status_code=304, headers=headers)
-    response = Response(body, headers=headers)
+    response = Response(body.data, headers=headers)
     response.headers["content-type"] = content_type
     return response
 
