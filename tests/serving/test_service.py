@@ -230,7 +230,7 @@ ENDS = ask("ends", last="7 days")
 def test_a_statement_for_which_nobody_waits_is_ended_in_the_warehouse() -> None:
     async def work(service: Service, project: Shop) -> None:
         both = [asyncio.ensure_future(service.answer(ENDS)) for _ in range(2)]
-        await until(lambda: project.told.running)
+        await until(lambda: project.told.running and [one.waiting for one in service._flights._by_key.values()] == [2])
         both[0].cancel()
         await asyncio.sleep(0.2)
         assert project.told.running == 1, "somebody still waits"

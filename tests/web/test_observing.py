@@ -189,7 +189,7 @@ def test_counters(server: Server) -> None:
     assert told["metrics_api_answers_total", "cache", "MISS"] == 2
     assert told["metrics_api_answers_total", "cache", "HIT"] == 2
     assert told["metrics_api_cache_lookups_total", "outcome", "miss", "tier", "memory"] == 2
-    assert told["metrics_api_cache_lookups_total", "outcome", "hit", "tier", "memory"] == 2
+    assert told["metrics_api_cache_lookups_total", "outcome", "hit", "tier", "response"] == 1
     statements = {name: count for name, count in told.items() if name[0] == "metrics_api_statements_total"}
     assert {name[1:] for name in statements} >= {
         ("engine", "duckdb", "metric", "(freshness)", "outcome", "ok"),
