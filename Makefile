@@ -78,6 +78,10 @@ fresh: $(VENV)/.installed  ## Check that the generated files are what the code g
 bench: $(VENV)/.installed-dev  ## Measure our SQL against the best by hand, and what compiling costs
 	$(BIN)/python tests/bench/run.py $(ARGS)
 
+.PHONY: bench-serve
+bench-serve: $(VENV)/.installed-dev  ## Measure the server against starlette and orjson alone, with wrk
+	$(BIN)/python tests/bench/serve.py
+
 .PHONY: clean
 clean:  ## Remove the environment, caches, builds, the demonstration and benchmark data
 	rm -rf $(VENV) $(ENGINES_VENV) .engines .bench demo dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

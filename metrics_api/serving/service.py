@@ -87,6 +87,8 @@ class ServiceSettings:
     """Questions that may wait for a turn; further ones are refused."""
     cache_bytes: int = 256 * 1024 * 1024
     """Of answers kept in this process; 0 keeps none."""
+    response_bytes: int = 64 * 1024 * 1024
+    """Of answers kept as they were sent; 0 keeps none."""
     ttl: float = 600.0
     """Seconds for which an answer is served again, as long as the data behind it is known to be the same."""
     stale: float = 0.0

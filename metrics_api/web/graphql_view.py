@@ -39,9 +39,6 @@ from metrics_api.web.responses import Responses, key_of
 
 _log = logging.getLogger("metrics_api.web")
 
-RESPONSE_BYTES = 64 * 1024 * 1024
-"""Of answers that are kept as they were sent."""
-
 
 class GraphQLView:
     """The endpoint of one project, as an ASGI application."""
@@ -53,13 +50,12 @@ class GraphQLView:
         limits: RequestLimits,
         *,
         at_once: bool = True,
-        response_bytes: int = RESPONSE_BYTES,
     ) -> None:
         self._service = service
         self._schema = schema
         self._limits = limits
         self._at_once = at_once
-        self.responses = Responses(service.project, response_bytes)
+        self.responses = Responses(service.project, service.settings.response_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)

@@ -28,6 +28,9 @@ class Counting:
         self.returned.append(found.table.num_rows)
         return found
 
+    def version(self, table: str) -> str | None:
+        return None
+
 
 def test_pages_of_many_members() -> None:
     world = World((Event("watch", "somebody", datetime(2026, 3, 1), {}),), "UTC", 0, NOW)
