@@ -7,6 +7,7 @@ import threading
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -501,7 +502,10 @@ class Project:
         with self._asking[table]:
             if fresh or not self._is_known(table):
                 asked = time.monotonic()
-                self._versions[table] = (asked, self.warehouse().version(table))
+                version: str | None = f"not told at {asked}"
+                with suppress(WarehouseError):  # The question is answered all the same, and by nothing that is kept.
+                    version = self.warehouse().version(table)
+                self._versions[table] = (asked, version)
 
     def warehouse(self) -> Warehouse:
         """The connection, made at first use. Raises WarehouseError, MissingDriver, or what a setting lacks."""
