@@ -308,15 +308,15 @@ class Service:
         keys = [key for key in flight.keys if key in wanted]
         deadline = _least(asking.deadline, self.settings.deadline)
         inline = self.settings.inline_timeout
-        # The deadline of a job is the service's own: whoever asked has an answer, that it goes on.
-        is_job_next = inline is not None and (asking.deadline is None or inline < asking.deadline)
+        becomes_job = inline is not None and (deadline is None or inline < deadline)
         with self._flights.boarded(flight):
             try:
-                async with asyncio.timeout(_least(deadline, inline)):
+                async with asyncio.timeout(inline if becomes_job else deadline):
                     return await asyncio.shield(flight.task)
             except TimeoutError:
-                if deadline is None or (is_job_next and inline is not None and inline < deadline):
+                if becomes_job:
                     return {key: self._as_job(wanted[key], key, flight, asking) for key in keys}
+                assert deadline is not None
                 error: Exception = too_late(deadline)
             except Exception as failed:  # noqa: BLE001 - other flights land; whoever asked for these is told
                 error = failed

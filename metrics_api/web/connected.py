@@ -1,40 +1,43 @@
-"""Work that ends with its caller: who has gone waits for nothing."""
+"""Work that ends with its caller: for one who has gone nothing is computed any more."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable
+from typing import TypeVar
 
-from starlette.requests import Request
+from starlette.types import Receive
+
+T = TypeVar("T")
 
 
 class Gone(Exception):
     """The caller has closed the connection."""
 
 
-@asynccontextmanager
-async def while_connected(request: Request) -> AsyncIterator[None]:
-    """Inside, what is awaited is cancelled when the caller goes. Raises Gone then. The body must be read before."""
-    inside = asyncio.current_task()
-    assert inside is not None
-    has_gone = False
-
-    async def watch() -> None:
-        nonlocal has_gone
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-        has_gone = True
-        inside.cancel()
-
-    watching = asyncio.ensure_future(watch())
+async def while_connected(receive: Receive, work: Awaitable[T]) -> T:
+    """What the work finds. It is cancelled when the caller goes, and Gone is raised. The body must be read before."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(left(receive))
     try:
-        yield
-    except asyncio.CancelledError:
-        if has_gone and not inside.uncancel():
-            raise Gone from None
-        raise
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
+        await cancelled(leaving)
+        has_ended = working.done()
+        if not has_ended:
+            await cancelled(working)
+    if not has_ended:
+        raise Gone
+    return working.result()
+
+
+async def left(receive: Receive) -> None:
+    """Returns when the caller has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def cancelled(task: asyncio.Future[T]) -> None:
+    """Cancel what goes on, and wait until it has ended."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
 from typing import Any
 
 import orjson
@@ -95,13 +94,11 @@ class GraphQLView:
         if (of := observing.request()) is not None:
             of.operation = operation_name(asked)
         context = RequestContext(self._service, self._limits, asking, writes_json=self._at_once)
-        async with while_connected(request):
-            result = await self._result(asked, request.method, context)
+        result = await while_connected(request.receive, self._result(asked, request.method, context))
         body, status = _written(result, media_type)
-        if status == 200 and not result.errors and context.is_lasting:
-            made = await self._service.in_thread(partial(self.responses.put, key, body, context.served))
-            if made is not None:
-                return self._kept(made, request, media_type, is_hit=False)
+        is_kept = status == 200 and not result.errors and context.is_lasting
+        if is_kept and (made := self.responses.put(key, body, context.served)) is not None:
+            return self._kept(made, request, media_type, is_hit=False)
         return Response(body, status, {"cache-control": "no-store"}, f"{media_type}; charset=utf-8")
 
     def _kept(self, found: Kept, request: Request, media_type: str, *, is_hit: bool) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -13,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from metrics_api.errors import Code, MetricsError, Problem
+from metrics_api.web.connected import Gone, while_connected
 from metrics_api.web.requests import request_id_of
 from metrics_api.web.rest.refusals import Refused, Wrong, refused, response_of
 from metrics_api.web.rest.words import Word
@@ -91,28 +91,10 @@ class _Answering:
         """The answer; None where the caller has gone, for whom nothing is computed any more."""
         if request.method not in ("GET", "HEAD"):  # There is a body, which must be read first.
             return await self._answer(request)
-        answering = asyncio.ensure_future(self._answer(request))
-        leaving = asyncio.ensure_future(left(request.receive))
         try:
-            await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            await cancelled(leaving)
-            has_answer = answering.done()
-            if not has_answer:
-                await cancelled(answering)
-        return answering.result() if has_answer else None
-
-
-async def left(receive: Receive) -> None:
-    """Returns when the caller has gone."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def cancelled(task: asyncio.Future[T]) -> None:
-    """Cancel what goes on, and wait until it has ended."""
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+            return await while_connected(request.receive, self._answer(request))
+        except Gone:
+            return None
 
 
 def query_parameters(words: Sequence[Word]) -> tuple[Mapping[str, Any], ...]:

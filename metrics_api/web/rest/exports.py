@@ -21,9 +21,10 @@ from metrics_api.errors import MetricsError
 from metrics_api.serving.exports import Exporting, export, exporting
 from metrics_api.serving.project import Project
 from metrics_api.serving.turns import Turns
+from metrics_api.web.connected import cancelled, left
 from metrics_api.web.requests import request_id_of
 from metrics_api.web.rest.asked import Rest, caller_of, metric_named, question, unknown_ending
-from metrics_api.web.rest.endpoint import Endpoint, Operation, cancelled, left, path_parameter, query_parameters
+from metrics_api.web.rest.endpoint import Endpoint, Operation, path_parameter, query_parameters
 from metrics_api.web.rest.formats import Format, about, as_utc, check_finite, csv_header, csv_rows, moment, with_info
 from metrics_api.web.rest.metrics import HEADERS, saved_as
 from metrics_api.web.rest.refusals import refused, response_of
