@@ -92,7 +92,8 @@ class Flights(Generic[V]):
                 done(task.result() if failed is None else failed if isinstance(failed, Exception) else Stopped("ended"))
 
         loop = asyncio.get_running_loop()
-        late = loop.call_later(seconds or _EVER, lambda: done(too_late(seconds or _EVER)))
+        most = _EVER if seconds is None else seconds
+        late = loop.call_later(most, lambda: done(too_late(most)))
         flight.task.add_done_callback(ended)
 
     def _leave(self, flight: Flight[V]) -> None:
